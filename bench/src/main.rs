@@ -1,0 +1,3 @@
+//! What users feel over the wire, what operators cost in process.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What exists: names, definitions, dependencies, ids, OIDs.

@@ -1,0 +1,1 @@
+//! Sources from outside into the log: connectors and formats.

@@ -1,0 +1,1 @@
+//! Plans into running operators; owns operator state.

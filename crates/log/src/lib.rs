@@ -1,0 +1,1 @@
+//! The truth: a durable, ordered, columnar log of all changes.

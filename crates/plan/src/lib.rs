@@ -1,0 +1,1 @@
+//! The incremental plan: the one language between sql and dataflow.

@@ -1,0 +1,1 @@
+//! Sessions, system catalogue, config, metrics and main of the kappadb binary.

@@ -1,0 +1,1 @@
+//! Contents of views and tables at a time.

@@ -1,0 +1,1 @@
+//! SQL text and a catalogue snapshot into statements, incremental plans and batch queries.

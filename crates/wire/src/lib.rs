@@ -1,0 +1,1 @@
+//! The Postgres protocol: connections, portals, cancel, encoding. Knows no engine.

@@ -1,0 +1,3 @@
+//! SQL scripts over the wire, with the standing oracle.
+
+fn main() {}
