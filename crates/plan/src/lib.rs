@@ -1,1 +1,29 @@
-//! The incremental plan: the one language between sql and dataflow.
+//! The incremental plan: the one language between `sql` and `dataflow`.
+//!
+//! ```text
+//! Close  end=window_end  [incremental]
+//!   Aggregate  by auction per TUMBLE 10s: count(*), sum(price)  [incremental, on close]
+//!     Project  auction, price, date_time
+//!       Input  bids (append-only)
+//! ```
+//!
+//! The one idea: a plan is plain data with everything decided: columns are positions, expressions
+//! are DataFusion's physical expressions, types are final. `sql` makes it, `dataflow` runs it, and
+//! neither knows how the other works.
+//!
+//! This crate does not parse, does not run anything and holds no state.
+
+mod aggregate;
+mod explain;
+mod expression;
+mod node;
+mod properties;
+mod view;
+mod window;
+
+pub use aggregate::{Aggregate, AggregateFunction};
+pub use expression::Expression;
+pub use node::{Input, JoinKind, Node, NodePath, Operator};
+pub use properties::Properties;
+pub use view::{Emit, ViewPlan, WatermarkLineage};
+pub use window::{CalendarUnit, NullTime, Window};
