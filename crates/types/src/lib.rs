@@ -13,6 +13,7 @@ mod error;
 mod id;
 mod sqlstate;
 mod sqltype;
+pub mod text;
 mod time;
 
 pub use clock::{Clock, ManualClock, SystemClock};
