@@ -7,10 +7,10 @@ use kappa_types::{Clock, SqlError, SqlState};
 
 use crate::reader::Reader;
 use crate::running::{Running, Work};
-use crate::{ConnectorInfo, ConnectorSpec, Format, RowSink, Shutdown, file, option};
+use crate::{ConnectorInfo, ConnectorSpec, Format, RowSink, Shutdown, file, generator, option};
 
 /// The connectors, in the order of the reference.
-static CONNECTORS: [ConnectorInfo; 1] = [file::INFO];
+static CONNECTORS: [ConnectorInfo; 2] = [file::INFO, generator::INFO];
 
 /// What can stand in `connector = '…'`.
 #[must_use]
@@ -30,6 +30,7 @@ pub fn validate(spec: &ConnectorSpec) -> Result<(), SqlError> {
     check_format(info, &spec.format)?;
     match kind {
         Kind::File => file::validate(spec),
+        Kind::Generator => generator::validate(spec),
     }
 }
 
@@ -37,11 +38,12 @@ pub fn validate(spec: &ConnectorSpec) -> Result<(), SqlError> {
 #[derive(Clone, Copy)]
 enum Kind {
     File,
+    Generator,
 }
 
 /// The connector called `name`.
 fn find(name: &str) -> Result<(Kind, &'static ConnectorInfo), SqlError> {
-    let kinds = [Kind::File];
+    let kinds = [Kind::File, Kind::Generator];
     let mut all = kinds.into_iter().zip(&CONNECTORS);
     all.find(|(_, info)| info.name == name).ok_or_else(|| {
         let names: Vec<_> = CONNECTORS.iter().map(|info| info.name).collect();
@@ -88,6 +90,7 @@ pub fn start(
     let relation = spec.relation;
     let reader: Box<dyn Reader> = match find(&spec.name)?.0 {
         Kind::File => Box::new(file::FileReader::new(spec, offsets)?),
+        Kind::Generator => Box::new(generator::GeneratorReader::new(&spec, offsets)?),
     };
     Running::start(Work { reader, sink, clock, shutdown }, relation)
 }

@@ -22,6 +22,7 @@
 mod connector;
 mod file;
 mod format;
+mod generator;
 mod option;
 mod reader;
 mod running;
