@@ -1,30 +1,132 @@
 //! [`Spool`]: rows of a statement too large for the WAL, written to sealed files first.
+//!
+//! The files are complete, synced and checked before the commit is placed; the commit itself is one
+//! small frame that names them. Until it is durable nobody sees them, and whoever starts after a
+//! crash removes what no commit names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use kappa_types::{RelationId, Schema};
 
-use kappa_types::RelationId;
+use crate::segment::{Hidden, Segment, SegmentTarget, SegmentWriter};
+use crate::{Error, Fs, RowKind};
 
-use crate::{Error, RowKind};
+/// Where and how spooled files are written.
+#[derive(Clone, Debug)]
+pub(crate) struct SpoolTarget {
+    pub(crate) fs: Arc<dyn Fs>,
+    /// The relation's directory.
+    pub(crate) dir: PathBuf,
+    pub(crate) relation: RelationId,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) row_group_row_count: usize,
+    /// Rows of a file.
+    pub(crate) file_row_count: u64,
+    /// Seeds the names.
+    pub(crate) seed: u64,
+}
 
 /// Files being written that no reader sees. Dropping it removes them.
-#[derive(Debug)]
-pub struct Spool {}
+pub struct Spool {
+    target: SpoolTarget,
+    names: fastrand::Rng,
+    writer: Option<(String, SegmentWriter)>,
+    segments: Vec<Arc<Segment>>,
+    row_count: u64,
+}
+
+impl std::fmt::Debug for Spool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spool").field("target", &self.target).finish_non_exhaustive()
+    }
+}
 
 impl Spool {
+    pub(crate) fn new(target: SpoolTarget) -> Self {
+        let names = fastrand::Rng::with_seed(target.seed);
+        Self { target, names, writer: None, segments: Vec::new(), row_count: 0 }
+    }
+
+    /// Rows so far.
+    #[must_use]
+    pub const fn row_count(&self) -> u64 {
+        self.row_count
+    }
+
     /// Adds rows (all `+1`).
     ///
     /// # Errors
-    /// [`Error::DiskFull`], [`Error::Invalid`] if the schema differs.
-    pub fn append(&mut self, _rows: &RecordBatch) -> Result<(), Error> {
-        Err(Error::Closed)
+    /// [`Error::DiskFull`]; [`Error::Invalid`] if the schema differs.
+    pub fn append(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+        check_types(&self.target.schema, rows)?;
+        let full = self
+            .writer
+            .as_ref()
+            .is_some_and(|(_, writer)| writer.row_count() >= self.target.file_row_count);
+        if full {
+            self.finish_file()?;
+        }
+        if self.writer.is_none() {
+            let name = format!("attach-{:016x}.parquet", self.names.u64(..));
+            let target = SegmentTarget {
+                fs: Arc::clone(&self.target.fs),
+                dir: self.target.dir.clone(),
+                name: name.clone(),
+                relation: self.target.relation,
+                kind: RowKind::Rows,
+                schema: Arc::clone(&self.target.schema),
+                row_group_row_count: self.target.row_group_row_count,
+            };
+            self.writer = Some((name, SegmentWriter::create(target, Hidden::Attached)?));
+        }
+        let (_, writer) = self.writer.as_mut().expect("one was made above");
+        writer.append_attached(rows)?;
+        self.row_count += rows.num_rows() as u64;
+        Ok(())
+    }
+
+    fn finish_file(&mut self) -> Result<(), Error> {
+        let Some((name, writer)) = self.writer.take() else { return Ok(()) };
+        let meta = writer.finish().inspect_err(|_| self.remove(&name))?;
+        let (fs, schema) = (Arc::clone(&self.target.fs), Arc::clone(&self.target.schema));
+        let segment = Segment::new(fs, &self.target.dir, meta, schema);
+        segment.set_dead(true);
+        self.segments.push(Arc::new(segment));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) {
+        let path = self.target.dir.join(name);
+        if let Err(error) = self.target.fs.remove(&path) {
+            // What is left is collected at the next start.
+            tracing::warn!(%error, path = %path.display(), "could not remove a spooled file");
+        }
     }
 
     /// Closes, syncs and verifies the files.
     ///
     /// # Errors
     /// [`Error::DiskFull`] or [`Error::Io`]; the files are removed.
-    pub fn finish(self) -> Result<Attachment, Error> {
-        Err(Error::Closed)
+    pub fn finish(mut self) -> Result<Attachment, Error> {
+        self.finish_file()?;
+        Ok(Attachment {
+            relation: self.target.relation,
+            watermark: None,
+            row_count: self.row_count,
+            schema: Arc::clone(&self.target.schema),
+            segments: std::mem::take(&mut self.segments),
+        })
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if let Some((name, writer)) = self.writer.take() {
+            drop(writer);
+            self.remove(&name);
+        }
     }
 }
 
@@ -33,8 +135,26 @@ impl Spool {
 pub struct Attachment {
     /// Whose rows.
     pub relation: RelationId,
-    /// Rows or rejects.
-    pub kind: RowKind,
     /// Largest watermark candidate of the rows, microseconds; the caller sets it.
     pub watermark: Option<i64>,
+    /// Rows in the files.
+    pub row_count: u64,
+    /// Their columns.
+    pub(crate) schema: Arc<Schema>,
+    /// The files, dead until they are placed.
+    pub(crate) segments: Vec<Arc<Segment>>,
+}
+
+/// Whether `rows` have the columns of `schema`.
+pub(crate) fn check_types(schema: &Schema, rows: &RecordBatch) -> Result<(), Error> {
+    let types = rows.columns().iter().map(|column| column.data_type());
+    let fits = rows.num_columns() == schema.columns.len()
+        && types
+            .zip(&schema.columns)
+            .all(|(found, column)| column.sql_type.arrow().equals_datatype(found));
+    if fits {
+        return Ok(());
+    }
+    let version = schema.version;
+    Err(Error::Invalid(format!("rows do not have the columns of schema version {version}")))
 }
