@@ -76,7 +76,7 @@ impl Script {
             text.push('\n');
         }
         runner.shutdown_async().await;
-        Ok(format!("{}\n", text.trim_end()))
+        Ok(format!("{}\n", text.trim_end_matches('\n')))
     }
 
     /// Writers, then the oracle, then a clean stop.
