@@ -102,7 +102,6 @@ impl Unit {
 pub(super) struct Number {
     pub(super) whole: i64,
     pub(super) fraction: f64,
-    pub(super) negative: bool,
 }
 
 impl Number {
@@ -126,7 +125,7 @@ impl Number {
             "" => 0.0,
             digits => format!("0.{digits}").parse().map_err(|_| Refusal::Format)?,
         };
-        Ok(Self { whole: sign * magnitude, fraction: fraction * sign as f64, negative })
+        Ok(Self { whole: sign * magnitude, fraction: fraction * sign as f64 })
     }
 }
 
@@ -143,7 +142,7 @@ impl Parts {
     /// Adds `number` units.
     pub(super) fn add(&mut self, number: Number, unit: Unit) -> Result<(), Refusal> {
         self.see(unit)?;
-        let Number { whole, fraction, .. } = number;
+        let Number { whole, fraction } = number;
         match unit {
             Unit::Microsecond => self.add_micros(whole, fraction, 1),
             Unit::Millisecond => self.add_micros(whole, fraction, 1000),
