@@ -1,0 +1,212 @@
+//! [`Horizon`]: which times can be read: the newest boundary, and the oldest that somebody holds.
+//!
+//! ```text
+//!        oldest                      boundary
+//! -gone---|---------- readable ---------|---- being computed --->
+//!         least pin, or the boundary
+//! ```
+//! The one idea: a reader *pins* its time; whatever nobody pinned may be forgotten at once, so that
+//! contents nobody reads keep no history. Price: a time that nobody holds cannot be read later.
+//!
+//! It does not know contents; those ask it for [`Horizon::oldest`] when they compact.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use kappa_types::Timestamp;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+use crate::Error;
+
+/// How long a pin holds history back, in microseconds of log time.
+pub const PIN_AGE_MICROS_MAX: u64 = 60_000_000;
+
+/// The readable times. Shared by a store and all its contents.
+#[derive(Debug)]
+pub struct Horizon {
+    state: Mutex<State>,
+    /// Copy of `State::oldest`, for writers.
+    oldest: AtomicU64,
+    /// Tells blocked threads of a new boundary.
+    moved: Condvar,
+    /// Tells tasks of a new boundary.
+    boundary: watch::Sender<Timestamp>,
+}
+
+/// The readable times as a writer sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadableTimes {
+    /// The oldest that somebody holds.
+    pub(crate) oldest: Timestamp,
+    /// The newest.
+    pub(crate) boundary: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    boundary: Timestamp,
+    /// Never falls.
+    oldest: Timestamp,
+    /// How many pins each time has.
+    pins: BTreeMap<Timestamp, usize>,
+}
+
+/// Keeps one time readable, for at most [`PIN_AGE_MICROS_MAX`], as long as it lives.
+#[derive(Debug)]
+pub struct Pin {
+    horizon: Arc<Horizon>,
+    time: Timestamp,
+}
+
+impl Pin {
+    /// The time that is kept.
+    #[must_use]
+    pub const fn time(&self) -> Timestamp {
+        self.time
+    }
+}
+
+impl Clone for Pin {
+    fn clone(&self) -> Self {
+        *self.horizon.state.lock().pins.entry(self.time).or_default() += 1;
+        Self { horizon: Arc::clone(&self.horizon), time: self.time }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let mut state = self.horizon.state.lock();
+        if let Some(count) = state.pins.get_mut(&self.time) {
+            *count -= 1;
+            if *count == 0 {
+                state.pins.remove(&self.time);
+            }
+        }
+        self.horizon.advance(&mut state);
+    }
+}
+
+impl Default for Horizon {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            oldest: AtomicU64::new(0),
+            moved: Condvar::new(),
+            boundary: watch::Sender::new(Timestamp::MIN),
+        }
+    }
+}
+
+impl Horizon {
+    /// The newest boundary.
+    #[must_use]
+    pub fn boundary(&self) -> Timestamp {
+        self.state.lock().boundary
+    }
+
+    /// The oldest time that contents must be able to show.
+    #[must_use]
+    pub fn oldest(&self) -> Timestamp {
+        Timestamp(self.oldest.load(Ordering::Acquire))
+    }
+
+    /// What writers must keep readable.
+    pub(crate) fn times(&self) -> ReadableTimes {
+        ReadableTimes {
+            // In this order: the boundary read is never below the oldest read before it.
+            oldest: Timestamp(self.oldest.load(Ordering::Acquire)),
+            boundary: *self.boundary.borrow(),
+        }
+    }
+
+    /// Makes `boundary` readable; all contents have all changes up to it. Ignored if it is not new.
+    pub fn publish(&self, boundary: Timestamp) {
+        let mut state = self.state.lock();
+        if boundary <= state.boundary {
+            return;
+        }
+        state.boundary = boundary;
+        self.advance(&mut state);
+        drop(state);
+        self.moved.notify_all();
+        self.boundary.send_replace(boundary);
+    }
+
+    /// Holds the newest boundary.
+    #[must_use]
+    pub fn pin_newest(self: &Arc<Self>) -> Pin {
+        let mut state = self.state.lock();
+        let time = state.boundary;
+        *state.pins.entry(time).or_default() += 1;
+        Pin { horizon: Arc::clone(self), time }
+    }
+
+    /// Holds `time`, a boundary that is still readable.
+    ///
+    /// # Errors
+    /// [`Error::TooOld`].
+    pub fn pin(self: &Arc<Self>, time: Timestamp) -> Result<Pin, Error> {
+        let mut state = self.state.lock();
+        if time < state.oldest {
+            return Err(Error::TooOld { at: time, oldest: state.oldest });
+        }
+        *state.pins.entry(time).or_default() += 1;
+        Ok(Pin { horizon: Arc::clone(self), time })
+    }
+
+    /// Waits for a boundary at or after `at_least` and holds the newest.
+    ///
+    /// # Errors
+    /// [`Error::BoundaryTimeout`].
+    pub async fn wait(
+        self: &Arc<Self>,
+        at_least: Timestamp,
+        timeout: Duration,
+    ) -> Result<Pin, Error> {
+        let pin = self.pin_newest();
+        if pin.time >= at_least {
+            return Ok(pin);
+        }
+        drop(pin);
+        let mut receiver = self.boundary.subscribe();
+        let reached = receiver.wait_for(|boundary| *boundary >= at_least);
+        match tokio::time::timeout(timeout, reached).await {
+            Ok(Ok(_)) => Ok(self.pin_newest()),
+            Ok(Err(_)) | Err(_) => {
+                Err(Error::BoundaryTimeout { at_least, boundary: self.boundary() })
+            }
+        }
+    }
+
+    /// As [`Horizon::wait`], for a thread that may block.
+    ///
+    /// # Errors
+    /// [`Error::BoundaryTimeout`].
+    pub fn wait_blocking(
+        self: &Arc<Self>,
+        at_least: Timestamp,
+        timeout: Duration,
+    ) -> Result<Pin, Error> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.state.lock();
+        while state.boundary < at_least {
+            if self.moved.wait_until(&mut state, deadline).timed_out() {
+                return Err(Error::BoundaryTimeout { at_least, boundary: state.boundary });
+            }
+        }
+        let time = state.boundary;
+        *state.pins.entry(time).or_default() += 1;
+        Ok(Pin { horizon: Arc::clone(self), time })
+    }
+
+    fn advance(&self, state: &mut State) {
+        let too_old = Timestamp(state.boundary.0.saturating_sub(PIN_AGE_MICROS_MAX));
+        let pinned = state.pins.keys().next().copied().unwrap_or(Timestamp::MAX);
+        let oldest = pinned.max(too_old).min(state.boundary);
+        state.oldest = state.oldest.max(oldest);
+        self.oldest.store(state.oldest.0, Ordering::Release);
+    }
+}

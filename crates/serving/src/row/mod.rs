@@ -1,0 +1,9 @@
+//! Rows as values: hash, equality, and copies that own their memory.
+
+mod equal;
+mod hash;
+mod owned;
+
+pub(crate) use equal::equal_rows;
+pub(crate) use hash::{hash_row, hash_rows};
+pub(crate) use owned::owned;
