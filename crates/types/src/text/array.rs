@@ -52,7 +52,6 @@ impl Reader<'_> {
                         self.at += 1;
                         break;
                     }
-                    Some(b'"') => return Err(self.malformed("Unexpected array element.")),
                     Some(_) => return Err(self.malformed("Unexpected array element.")),
                     None => return Err(self.malformed("Unexpected end of input.")),
                 }
@@ -133,7 +132,7 @@ impl Reader<'_> {
             match self.peek() {
                 None => return Err(self.malformed("Unexpected end of input.")),
                 Some(b',' | b'}') => break,
-                Some(b'"') => return Err(self.malformed("Incorrectly quoted array element.")),
+                Some(b'"') => return Err(self.malformed("Unexpected array element.")),
                 Some(b'{') => return Err(self.malformed("Unexpected \"{\" character.")),
                 Some(b'\\') => {
                     self.at += 1;

@@ -109,12 +109,13 @@ pub(super) fn parse_timestamptz(text: &[u8], options: &TextOptions) -> Result<i6
             Moment::Time { days, micros, zone } => (days, micros, zone),
         },
     };
-    let local = instant(days, micros, 0);
-    let offset = match (zone, local) {
-        (Some(Zone::Fixed(offset)), _) => offset,
-        (Some(zone), Some(local)) => zone.offset_at_local(local),
-        (None, Some(local)) => offset_at_local(options.time_zone, local),
-        (_, None) => 0,
+    let local = i128::from(days) * i128::from(DAY) + i128::from(micros);
+    // What does not fit is out of range with any offset.
+    let local = i64::try_from(local).unwrap_or(i64::MAX);
+    let offset = match zone {
+        Some(Zone::Fixed(offset)) => offset,
+        Some(zone) => zone.offset_at_local(local),
+        None => offset_at_local(options.time_zone, local),
     };
     instant(days, micros, offset).ok_or_else(|| range("timestamp", text))
 }

@@ -17,7 +17,7 @@ const EPOCH_JULIAN: i64 = 2_440_588;
 /// The greatest displacement of a zone, in hours.
 const OFFSET_HOURS_MAX: i64 = 15;
 /// Years beyond this are out of range for every type.
-const YEAR_MAX: i64 = 5_874_897;
+const YEAR_MAX: i64 = 1 << 31;
 
 /// What a text says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,6 +114,8 @@ struct Fields<'a> {
     half: Option<Half>,
     zone: Option<Zone>,
     special: Option<Special>,
+    /// A weekday was named; PostgreSQL then reads no joined date.
+    weekday: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -133,6 +135,7 @@ impl<'a> Fields<'a> {
             half: None,
             zone: None,
             special: None,
+            weekday: false,
         }
     }
 
@@ -167,9 +170,6 @@ impl<'a> Fields<'a> {
                 (Token::Signed(b'-', "infinity" | "inf"), _) => {
                     self.set_special(Special::NegativeInfinity)?;
                 }
-                (Token::Signed(b'+', "infinity" | "inf"), _) => {
-                    self.set_special(Special::Infinity)?;
-                }
                 (Token::Signed(..), _) => return Err(Refusal::Format),
                 (Token::Number(number), _) => self.read_number(number)?,
             }
@@ -179,7 +179,10 @@ impl<'a> Fields<'a> {
     }
 
     fn set_special(&mut self, special: Special) -> Result<(), Refusal> {
-        if self.special.is_some() || !self.has_no_date() {
+        // The words that stand for one moment override whatever is beside them.
+        let overrides =
+            matches!(special, Special::Infinity | Special::NegativeInfinity | Special::Epoch);
+        if self.special.is_some() || (!overrides && !self.has_no_date()) {
             return Err(Refusal::Format);
         }
         self.special = Some(special);
@@ -215,7 +218,10 @@ impl<'a> Fields<'a> {
                 }
                 _ => Err(Refusal::Format),
             },
-            _ if is_weekday(word) => Ok(()),
+            _ if is_weekday(word) => {
+                self.weekday = true;
+                Ok(())
+            }
             _ => self.read_zone(word),
         }
     }
@@ -286,6 +292,9 @@ impl<'a> Fields<'a> {
                 _ => self.read_zone(date),
             };
         }
+        if self.weekday {
+            return Err(Refusal::Format);
+        }
         let mut names = 0;
         let parts: Vec<&str> = date
             .split(|c: char| !c.is_ascii_alphanumeric())
@@ -312,7 +321,7 @@ impl<'a> Fields<'a> {
 
     fn read_number(&mut self, number: &str) -> Result<(), Refusal> {
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let joined = whole.len() == 6 || whole.len() == 8 || whole.len() == 7;
+        let joined = whole.len() >= 6;
         if self.has_date() || self.special.is_some() || self.kind == Kind::Time {
             return self.read_joined_time(number);
         }
@@ -410,9 +419,11 @@ impl<'a> Fields<'a> {
 
     fn finish(self) -> Result<Moment, Refusal> {
         let days = match self.special {
-            Some(Special::Infinity) => return self.alone(Moment::Infinity),
-            Some(Special::NegativeInfinity) => return self.alone(Moment::NegativeInfinity),
-            Some(Special::Epoch) if self.micros.is_some() => return Err(Refusal::Format),
+            Some(_) if self.kind == Kind::Time && self.micros.is_none() && !self.is_now() => {
+                return Err(Refusal::Format);
+            }
+            Some(Special::Infinity) => return Ok(Moment::Infinity),
+            Some(Special::NegativeInfinity) => return Ok(Moment::NegativeInfinity),
             Some(Special::Epoch) => {
                 return Ok(Moment::Time { days: 0, micros: 0, zone: Some(Zone::Fixed(0)) });
             }
@@ -422,6 +433,14 @@ impl<'a> Fields<'a> {
             None if self.has_date() => self.days()?,
             None => return Err(Refusal::Format),
         };
+        if self.kind == Kind::Time
+            && self.has_no_date()
+            && self.special.is_none()
+            && matches!(self.zone, Some(Zone::Named(_)))
+        {
+            // Without a date, rules say no offset.
+            return Err(Refusal::Format);
+        }
         let micros = match (self.micros, self.kind) {
             (Some(micros), _) => self.apply_half(micros)?,
             (None, Kind::Time) => return Err(Refusal::Format),
@@ -430,10 +449,8 @@ impl<'a> Fields<'a> {
         Ok(Moment::Time { days, micros, zone: self.zone })
     }
 
-    /// A moment that allows nothing beside it and is no time of day.
-    fn alone(&self, moment: Moment) -> Result<Moment, Refusal> {
-        let alone = self.micros.is_none() && self.zone.is_none() && self.has_no_date();
-        if alone && self.kind != Kind::Time { Ok(moment) } else { Err(Refusal::Format) }
+    const fn is_now(&self) -> bool {
+        matches!(self.special, Some(Special::Now))
     }
 
     fn local_now(&self) -> i64 {
@@ -551,7 +568,7 @@ fn parse_number(text: &str) -> Result<i64, Refusal> {
         return Err(Refusal::Format);
     }
     // Longer numbers are no field of any date.
-    if text.len() > 9 { Err(Refusal::Field) } else { text.parse().map_err(|_| Refusal::Format) }
+    if text.len() > 10 { Err(Refusal::Field) } else { text.parse().map_err(|_| Refusal::Format) }
 }
 
 /// The number of the month with this name or abbreviation.

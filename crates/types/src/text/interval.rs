@@ -19,6 +19,8 @@ pub(super) enum Refusal {
     Format,
     /// 22015
     Range,
+    /// 22008: each field fits, their sum does not.
+    Total,
 }
 
 /// Reads an interval.
@@ -38,6 +40,7 @@ pub(super) fn parse(text: &[u8]) -> Result<IntervalMonthDayNano, SqlError> {
             SqlState::IntervalFieldOverflow,
             format!("interval field value out of range: \"{}\"", String::from_utf8_lossy(text)),
         ),
+        Refusal::Total => SqlError::new(SqlState::DatetimeFieldOverflow, "interval out of range"),
     })
 }
 
@@ -62,7 +65,6 @@ pub(super) enum Unit {
     Day,
     Week,
     Month,
-    Quarter,
     Year,
     Decade,
     Century,
@@ -87,7 +89,6 @@ impl Unit {
             "d" | "day" | "days" => Self::Day,
             "w" | "week" | "weeks" => Self::Week,
             "mon" | "mons" | "month" | "months" => Self::Month,
-            "qtr" | "quarter" => Self::Quarter,
             "y" | "yr" | "yrs" | "year" | "years" => Self::Year,
             "dec" | "decs" | "decade" | "decades" => Self::Decade,
             "c" | "cent" | "century" | "centuries" => Self::Century,
@@ -107,11 +108,7 @@ pub(super) struct Number {
 impl Number {
     /// Reads `[+-]digits[.digits]`.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
-        let (negative, unsigned) = match text.as_bytes() {
-            [b'-', ..] => (true, &text[1..]),
-            [b'+', ..] => (false, &text[1..]),
-            _ => (false, text),
-        };
+        let (negative, unsigned) = split_sign(text);
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
         if whole.is_empty() && fraction.is_empty() {
             return Err(Refusal::Format);
@@ -155,7 +152,6 @@ impl Parts {
                 self.add_months(whole, 0.0, 1)?;
                 self.add_days(0, fraction, 30)
             }
-            Unit::Quarter => self.add_months(whole, fraction, 3),
             Unit::Year => self.add_months(whole, fraction, 12),
             Unit::Decade => self.add_months(whole, fraction, 120),
             Unit::Century => self.add_months(whole, fraction, 1200),
@@ -165,8 +161,9 @@ impl Parts {
 
     fn add_months(&mut self, whole: i64, fraction: f64, scale: i64) -> Result<(), Refusal> {
         let months = (fraction * scale as f64).round_ties_even() as i64;
+        i32::try_from(whole).map_err(|_| Refusal::Range)?;
         self.months = checked_sum(self.months, whole, scale, months)?;
-        i32::try_from(self.months).map(|_| ()).map_err(|_| Refusal::Range)
+        Ok(())
     }
 
     /// Whole days of the fraction stay days, the rest becomes time.
@@ -193,11 +190,7 @@ impl Parts {
         for unit in TIME_FIELDS {
             self.see(unit)?;
         }
-        let (negative, unsigned) = match text.as_bytes() {
-            [b'-', ..] => (true, &text[1..]),
-            [b'+', ..] => (false, &text[1..]),
-            _ => (false, text),
-        };
+        let (negative, unsigned) = split_sign(text);
         let (clock, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
         let fields: Vec<i64> = clock
             .split(':')
@@ -225,11 +218,7 @@ impl Parts {
 
     /// Adds the SQL form `[+-]years-months`.
     fn add_year_month(&mut self, text: &str) -> Result<(), Refusal> {
-        let (negative, unsigned) = match text.as_bytes() {
-            [b'-', ..] => (true, &text[1..]),
-            [b'+', ..] => (false, &text[1..]),
-            _ => (false, text),
-        };
+        let (negative, unsigned) = split_sign(text);
         let (years, months) = unsigned.split_once('-').ok_or(Refusal::Format)?;
         let years: i64 = years.parse().map_err(|_| Refusal::Range)?;
         let months: i64 = months.parse().map_err(|_| Refusal::Range)?;
@@ -242,6 +231,11 @@ impl Parts {
         self.add_months(if negative { -total } else { total }, 0.0, 1)
     }
 
+    /// Counts as having seen a field: `PT` is an interval of nothing.
+    pub(super) const fn see_nothing(&mut self) {
+        self.seen |= 1 << 31;
+    }
+
     pub(super) fn negate(&mut self) {
         (self.months, self.days, self.micros) = (-self.months, -self.days, -self.micros);
     }
@@ -251,10 +245,19 @@ impl Parts {
             return Err(Refusal::Format);
         }
         Ok(IntervalMonthDayNano {
-            months: i32::try_from(self.months).map_err(|_| Refusal::Range)?,
+            months: i32::try_from(self.months).map_err(|_| Refusal::Total)?,
             days: i32::try_from(self.days).map_err(|_| Refusal::Range)?,
-            nanoseconds: self.micros.checked_mul(1000).ok_or(Refusal::Range)?,
+            nanoseconds: self.micros.checked_mul(1000).ok_or(Refusal::Total)?,
         })
+    }
+}
+
+/// Whether a minus stands in front, and what follows the sign.
+fn split_sign(text: &str) -> (bool, &str) {
+    match text.as_bytes() {
+        [b'-', ..] => (true, text[1..].trim_start()),
+        [b'+', ..] => (false, text[1..].trim_start()),
+        _ => (false, text),
     }
 }
 

@@ -6,12 +6,13 @@ use super::interval::{Number, Parts, Refusal, Unit};
 pub(super) fn read(text: &str) -> Result<Parts, Refusal> {
     let mut parts = Parts::default();
     let (date, time) = match text.split_once('t') {
-        Some((_, "")) => return Err(Refusal::Format),
         Some((date, time)) => (date, Some(time)),
         None => (text, None),
     };
-    if date.is_empty() && time.is_none() {
-        return Err(Refusal::Format);
+    match time {
+        None if date.is_empty() => return Err(Refusal::Format),
+        Some("") => parts.see_nothing(),
+        _ => {}
     }
     let is_designated = |text: &str| text.contains(|c: char| c.is_ascii_alphabetic());
     if !date.is_empty() {
@@ -39,8 +40,11 @@ pub(super) fn read(text: &str) -> Result<Parts, Refusal> {
             })
         })?,
         Some(time) if time.contains(':') => parts.add_time(time)?,
-        Some(_) => return Err(Refusal::Format),
-        None => {}
+        Some("") | None => {}
+        Some(time) => {
+            let (hours, minutes, seconds) = cut(time, [2, 2, 2])?;
+            parts.add_time(&format!("{hours}:{minutes}:{seconds}"))?;
+        }
     }
     Ok(parts)
 }
@@ -65,10 +69,14 @@ fn read_fields(
     Ok(())
 }
 
-/// `0001-02-03`
+/// `0001-02-03` or `00010203`
 fn read_alternative_date(date: &str, parts: &mut Parts) -> Result<(), Refusal> {
     let fields: Vec<&str> = date.split('-').collect();
-    let [years, months, days] = fields[..] else { return Err(Refusal::Format) };
+    let (years, months, days) = match fields[..] {
+        [years, months, days] => (years, months, days),
+        [joined] => cut(joined, [4, 2, 2])?,
+        _ => return Err(Refusal::Format),
+    };
     for (text, unit) in [(years, Unit::Year), (months, Unit::Month), (days, Unit::Day)] {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Refusal::Format);
@@ -76,4 +84,16 @@ fn read_alternative_date(date: &str, parts: &mut Parts) -> Result<(), Refusal> {
         parts.add(Number::parse(text)?, unit)?;
     }
     Ok(())
+}
+
+/// Three fields of these widths.
+fn cut(text: &str, widths: [usize; 3]) -> Result<(&str, &str, &str), Refusal> {
+    let valid = text.len() == widths.iter().sum::<usize>()
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !valid {
+        return Err(Refusal::Format);
+    }
+    let (first, rest) = text.split_at(widths[0]);
+    let (second, third) = rest.split_at(widths[1]);
+    Ok((first, second, third))
 }

@@ -29,7 +29,7 @@ pub(super) fn split(text: &str) -> Result<Vec<Token<'_>>, Refusal> {
         match bytes[at] {
             b'+' | b'-' | b'.' | b'0'..=b'9' => {
                 if matches!(bytes[at], b'+' | b'-') {
-                    at += 1;
+                    at = run(at + 1, &|b| b.is_ascii_whitespace());
                 }
                 let from = at;
                 at = run(at, &|b| b.is_ascii_digit() || b == b'.');
