@@ -24,6 +24,9 @@ mod replay;
 mod text_file;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use info::INFO;
 pub(crate) use reader::FileReader;
 pub(crate) use validate::validate;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Builder, StringViewBuilder, TimestampMicrosecondBuilder};
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use kappa_types::{Schema, SqlError, SqlState, SqlType};
 
 /// What a kind makes in one column.
@@ -90,8 +90,8 @@ impl Columns {
         }
     }
 
-    /// The rows since the last call.
-    pub(super) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+    /// The rows since the last call: `row_count` of them, also where no column is built.
+    pub(super) fn finish(&mut self, row_count: usize) -> Result<RecordBatch, ArrowError> {
         let arrays = self.order.iter().map(|index| -> ArrayRef {
             match self.slots[*index].as_mut().expect("the order names only filled slots") {
                 Slot::Integer(builder) => Arc::new(builder.finish()),
@@ -100,7 +100,8 @@ impl Columns {
             }
         });
         let arrays = arrays.collect();
-        RecordBatch::try_new(self.schema.arrow(), arrays)
+        let options = RecordBatchOptions::new().with_row_count(Some(row_count));
+        RecordBatch::try_new_with_options(self.schema.arrow(), arrays, &options)
     }
 }
 

@@ -22,5 +22,8 @@ mod person;
 mod reader;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use info::INFO;
 pub(crate) use reader::{GeneratorReader, validate};

@@ -135,7 +135,7 @@ impl Reader for GeneratorReader {
         for _ in 0..count {
             self.make(start);
         }
-        let rows = self.columns.finish();
+        let rows = self.columns.finish(usize::try_from(count).unwrap_or(usize::MAX));
         let rows =
             rows.map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
         let position = format!("rows={} start={start}", self.rows);
