@@ -8,7 +8,7 @@
 //! - a server that ended without being asked to is an error.
 
 use crate::failure::Failure;
-use crate::postgres::Cluster;
+use crate::postgres::{Cluster, OWNER};
 use crate::server::{Server, ServerOptions, read_log};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -70,7 +70,7 @@ impl Instance {
     /// Makes a fresh database of PostgreSQL.
     pub(crate) async fn create_database(cluster: Arc<Cluster>) -> Result<Arc<Self>, Failure> {
         let database = cluster.next_database();
-        let config = config("127.0.0.1", cluster.port, "postgres", "postgres");
+        let config = config("127.0.0.1", cluster.port, OWNER, "postgres");
         let (client, connection) = config.connect(NoTls).await?;
         let task = tokio::spawn(connection);
         client.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE template0")).await?;
@@ -97,7 +97,7 @@ impl Instance {
     pub(crate) async fn config(&self) -> Result<Config, Failure> {
         match &self.kind {
             Kind::Postgres { cluster, database } => {
-                Ok(config("127.0.0.1", cluster.port, "postgres", database))
+                Ok(config("127.0.0.1", cluster.port, OWNER, database))
             }
             Kind::KappaDb(kappadb) => {
                 let mut state = kappadb.state.lock().await;

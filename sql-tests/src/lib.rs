@@ -23,6 +23,7 @@ mod oracle;
 mod outcome;
 mod page;
 mod postgres;
+mod psql;
 mod report;
 mod runner;
 mod server;

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 /// The user that Debian's packages make.
 const USER: &str = "postgres";
+/// The user that owns the database, named as ours so that psql shows the same owners.
+pub(crate) const OWNER: &str = "kappa";
 
 /// A running PostgreSQL; stopped when dropped.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Cluster {
         let port = free_port()?;
         let cluster = Self { directory, port, database_count: AtomicUsize::new(0) };
         let data = cluster.data_directory();
-        run(program("initdb").arg("-D").arg(&data).args(["-A", "trust", "-U", USER]).args([
+        run(program("initdb").arg("-D").arg(&data).args(["-A", "trust", "-U", OWNER]).args([
             "-E",
             "UTF8",
             "--locale=C",

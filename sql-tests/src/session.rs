@@ -11,6 +11,7 @@ use crate::copy::Copy;
 use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::outcome::Outcome;
+use crate::psql;
 use crate::verb::Verb;
 use async_trait::async_trait;
 use futures::{SinkExt, StreamExt, TryStreamExt, stream};
@@ -180,6 +181,7 @@ impl AsyncDB for Session {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failure> {
         let outcome = match Verb::parse(sql)? {
             Some(verb) => verb.run(self).await?,
+            None if sql.starts_with('\\') => psql::run(&self.instance.config().await?, sql).await?,
             None => answer(self.execute(sql).await?),
         };
         Ok(match &outcome.columns {
