@@ -176,7 +176,7 @@ impl Stream {
                     self.next = Some((unsealed.time, self.unsealed_entry(&unsealed)));
                     return Ok(());
                 }
-                Some(StreamSource::Sealed(segment)) if segment.meta.attached => {
+                Some(StreamSource::Sealed(segment)) if segment.meta.is_attached() => {
                     self.next = Some((segment.meta.time_min, self.attached_entry(&segment)));
                     return Ok(());
                 }

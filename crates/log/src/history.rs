@@ -304,11 +304,18 @@ impl State {
         needed.min().unwrap_or(self.durable_lsn + 1).max(self.replay_lsn)
     }
 
-    /// The first entries of a history are now these segments.
-    pub(crate) fn sealed(&mut self, key: HistoryKey, count: usize, segments: Vec<Arc<Segment>>) {
-        let Some(history) =
-            self.histories.get_mut(&key).filter(|history| history.unsealed.len() >= count)
-        else {
+    /// The first `count` entries of a history, of which `first` is the first, are now these segments.
+    pub(crate) fn sealed(
+        &mut self,
+        key: HistoryKey,
+        first: &Arc<Unsealed>,
+        count: usize,
+        segments: Vec<Arc<Segment>>,
+    ) {
+        let history = self.histories.get_mut(&key);
+        let Some(history) = history.filter(|history| {
+            history.unsealed.front().is_some_and(|front| Arc::ptr_eq(front, first))
+        }) else {
             // The relation was dropped meanwhile; the manifest will be told when the drop is.
             segments.iter().for_each(|segment| self.bury(segment));
             return;

@@ -25,7 +25,7 @@ mod wal;
 
 pub use commit::{Commit, PlacedCommit, Producer, RelationRows, RowKind, reject_schema};
 pub use error::Error;
-pub use fs::{File, Fs, Lock, RealFs};
+pub use fs::{Crash, Fault, File, Fs, Lock, RealFs, SimFs};
 pub use group::{EntryRows, Group, GroupEntry};
 pub use log::{Log, Observer, Placed};
 pub use options::LogOptions;

@@ -172,6 +172,7 @@ impl Log {
             relation,
             schema: Arc::new(schema.clone()),
             row_group_row_count: shared.options.row_group_row_count,
+            zstd_level: shared.options.segment_zstd_level,
             file_row_count: shared.options.merge_row_count.div_ceil(4),
             seed: shared.random.lock().u64(..),
         }))

@@ -58,7 +58,7 @@ impl Shared {
     }
 
     fn merge_run(&self, key: HistoryKey, run: &[Arc<Segment>]) -> Result<Arc<Segment>, Error> {
-        let has_diffs = run.iter().any(|segment| segment.meta.has_diffs);
+        let has_diffs = run.iter().any(|segment| segment.meta.has_diffs());
         let hidden = if has_diffs { Hidden::PlacedWithDiffs } else { Hidden::Placed };
         let (first, last) = (&run[0], &run[run.len() - 1]);
         let target =

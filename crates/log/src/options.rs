@@ -20,6 +20,9 @@ pub struct LogOptions {
     pub unsealed_bytes_max: usize,
     /// Rows in a Parquet row group.
     pub row_group_row_count: usize,
+    /// Level of zstd in segments; 0 stores them uncompressed. Higher levels gain 5 % at a third of the
+    /// speed.
+    pub segment_zstd_level: i32,
     /// Rows of one part of a scan, rounded up to whole row groups.
     pub part_row_count: usize,
     /// Segments of this many rows are not merged any further.
@@ -53,6 +56,7 @@ impl Default for LogOptions {
             seal_age_micros: 60_000_000,
             unsealed_bytes_max: 256 << 20,
             row_group_row_count: 256 << 10,
+            segment_zstd_level: 1,
             part_row_count: 1 << 20,
             merge_row_count: 16 << 20,
             merge_fan_in: 8,

@@ -403,7 +403,7 @@ impl PlacedReader {
         let wanted: Vec<usize> = groups
             .filter(|index| {
                 let group = &meta.row_groups[*index];
-                meta.attached
+                meta.is_attached()
                     || (projection.overlaps(group.time_min, group.time_max)
                         && !excludes(&group.ranges, &projection.ranges))
             })
@@ -414,9 +414,9 @@ impl PlacedReader {
             .iter()
             .filter_map(|id| segment.schema.columns.iter().position(|column| column.id == *id))
             .collect();
-        if !meta.attached {
+        if !meta.is_attached() {
             roots.extend([column_count, column_count + 1]);
-            roots.extend(meta.has_diffs.then_some(column_count + 2));
+            roots.extend(meta.has_diffs().then_some(column_count + 2));
         }
         roots.sort_unstable();
         roots.dedup();
@@ -448,7 +448,7 @@ impl PlacedReader {
             };
             let batch = self.placed(projection, &stored)?;
             let batch = if self.all_wanted { batch } else { within(batch, projection) };
-            if batch.times.len() > 0 {
+            if !batch.times.is_empty() {
                 return Ok(Some(batch));
             }
         }
@@ -477,7 +477,7 @@ impl PlacedReader {
         };
         let rows = projection.project(&self.segment.schema, count, column)?;
         let hidden = self.segment.schema.columns.len();
-        if self.segment.meta.attached {
+        if self.segment.meta.is_attached() {
             let times = UInt64Array::from_value(self.segment.meta.time_min.0, count);
             let seqs = UInt64Array::from_iter_values(self.seq..self.seq + count as u64);
             self.seq += count as u64;
@@ -488,7 +488,7 @@ impl PlacedReader {
         let diffs = self
             .segment
             .meta
-            .has_diffs
+            .has_diffs()
             .then(|| column(hidden + 2).as_primitive::<Int64Type>().clone());
         Ok(HistoryBatch { rows, times, seqs, diffs })
     }

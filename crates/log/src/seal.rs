@@ -16,6 +16,17 @@ use crate::manifest::Edit;
 use crate::segment::{Hidden, Segment, SegmentMeta, SegmentTarget, SegmentWriter};
 use crate::{Error, RowKind};
 
+/// Entries that are segments now.
+struct Sealed<'a> {
+    key: HistoryKey,
+    /// The first of them.
+    first: &'a Arc<Unsealed>,
+    /// How many.
+    count: usize,
+    /// What they became.
+    segments: &'a [Arc<Segment>],
+}
+
 impl Shared {
     /// Whether some relation should be sealed now.
     pub(crate) fn seal_is_due(&self) -> bool {
@@ -98,10 +109,13 @@ impl Shared {
         let segments = self.write_segments(key, &entries)?;
         let mut edits = vec![Edit::Sealed(key.0, key.1, sealed_lsn)];
         edits.extend(segments.iter().map(|segment| Edit::Add(segment.meta.clone())));
-        let result = self.record(Some((key, entries.len(), segments.clone())), edits);
+        let result = self.record(
+            Some(Sealed { key, first: &entries[0], count: entries.len(), segments: &segments }),
+            edits,
+        );
         if result.is_err() {
             // Nobody will read those that were made here; attached ones stay.
-            for segment in segments.iter().filter(|segment| !segment.meta.attached) {
+            for segment in segments.iter().filter(|segment| !segment.meta.is_attached()) {
                 segment.set_dead(true);
             }
         }
@@ -132,7 +146,7 @@ impl Shared {
             match written {
                 Ok(segment) => segments.extend(segment),
                 Err(error) => {
-                    for segment in segments.iter().filter(|segment| !segment.meta.attached) {
+                    for segment in segments.iter().filter(|segment| !segment.meta.is_attached()) {
                         segment.set_dead(true);
                     }
                     return Err(error);
@@ -196,6 +210,7 @@ impl Shared {
             kind: key.1,
             schema: Arc::clone(schema),
             row_group_row_count: self.options.row_group_row_count,
+            zstd_level: self.options.segment_zstd_level,
         })
     }
 
@@ -230,27 +245,23 @@ impl Shared {
 
     /// Tells the manifest of sealed entries (if any) and of all that WAL files are no longer needed
     /// for; then sets those free.
-    fn record(
-        &self,
-        sealed: Option<(HistoryKey, usize, Vec<Arc<Segment>>)>,
-        mut edits: Vec<Edit>,
-    ) -> Result<(), Error> {
+    fn record(&self, sealed: Option<Sealed<'_>>, mut edits: Vec<Edit>) -> Result<(), Error> {
         let replay_lsn = {
             let mut manifest = self.manifest.lock();
             let replay_lsn = {
                 let state = self.state.read();
-                let sealing = sealed.as_ref().map(|(key, count, _)| (*key, *count));
+                let sealing = sealed.as_ref().map(|sealed| (sealed.key, sealed.count));
                 let replay_lsn = state.replay_lsn_after(sealing);
-                if let Some((_, _, segments)) = &sealed {
-                    edits.extend(state.schema_edits(segments));
+                if let Some(sealed) = &sealed {
+                    edits.extend(state.schema_edits(sealed.segments));
                 }
                 edits.extend(state.edits_until(replay_lsn));
                 replay_lsn
             };
             manifest.append(&edits)?;
             let mut state = self.state.write();
-            if let Some((key, count, segments)) = sealed {
-                state.sealed(key, count, segments);
+            if let Some(Sealed { key, first, count, segments }) = sealed {
+                state.sealed(key, first, count, segments.to_vec());
             }
             state.replay_from(replay_lsn);
             if manifest.is_long() {

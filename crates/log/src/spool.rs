@@ -22,6 +22,7 @@ pub(crate) struct SpoolTarget {
     pub(crate) relation: RelationId,
     pub(crate) schema: Arc<Schema>,
     pub(crate) row_group_row_count: usize,
+    pub(crate) zstd_level: i32,
     /// Rows of a file.
     pub(crate) file_row_count: u64,
     /// Seeds the names.
@@ -78,6 +79,7 @@ impl Spool {
                 kind: RowKind::Rows,
                 schema: Arc::clone(&self.target.schema),
                 row_group_row_count: self.target.row_group_row_count,
+                zstd_level: self.target.zstd_level,
             };
             self.writer = Some((name, SegmentWriter::create(target, Hidden::Attached)?));
         }

@@ -5,14 +5,18 @@
 //!
 //! Neither trait buffers, retries or creates parent directories.
 
+mod disk;
 mod real;
+mod sim;
 
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use disk::Crash;
 pub use real::RealFs;
+pub use sim::{Fault, SimFs};
 
 /// A file system.
 pub trait Fs: Send + Sync + Debug {

@@ -8,6 +8,28 @@ use kappa_types::{ColumnId, RelationId, SchemaVersionId, Timestamp};
 use crate::RowKind;
 use crate::encoding::{Malformed, Put, Take, row_kind_code, row_kind_of};
 
+/// Which hidden columns follow the relation's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hidden {
+    /// None: time and first seq will stand in the manifest.
+    Attached = 0,
+    /// `_time` and `_seq`.
+    Placed = 1,
+    /// `_time`, `_seq` and `_diff`.
+    PlacedWithDiffs = 2,
+}
+
+impl Hidden {
+    const fn of(code: u8) -> Result<Self, Malformed> {
+        match code {
+            0 => Ok(Self::Attached),
+            1 => Ok(Self::Placed),
+            2 => Ok(Self::PlacedWithDiffs),
+            _ => Err(Malformed("hidden columns that are not known")),
+        }
+    }
+}
+
 /// A segment, without its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentMeta {
@@ -29,10 +51,8 @@ pub(crate) struct SegmentMeta {
     pub(crate) time_max: Timestamp,
     /// `_seq` of the first row.
     pub(crate) seq_min: u64,
-    /// All rows are of `time_min`, with consecutive `_seq` from `seq_min`; no hidden columns.
-    pub(crate) attached: bool,
-    /// Whether there is a `_diff` column.
-    pub(crate) has_diffs: bool,
+    /// Its hidden columns.
+    pub(crate) hidden: Hidden,
     /// Where the last column chunk ends: what follows are page indexes and the footer.
     pub(crate) footer_offset: u64,
     /// CRC32C of what follows `footer_offset`.
@@ -115,9 +135,19 @@ impl SegmentMeta {
         (self.time_min, self.seq_min)
     }
 
+    /// All rows are of `time_min`, with consecutive `_seq` from `seq_min`.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.hidden == Hidden::Attached
+    }
+
+    /// Whether there is a `_diff` column.
+    pub(crate) fn has_diffs(&self) -> bool {
+        self.hidden == Hidden::PlacedWithDiffs
+    }
+
     /// Gives an attached segment the place of its commit.
     pub(crate) fn put_at(&mut self, time: Timestamp, seq: u64) {
-        assert!(self.attached, "only attached segments get their place afterwards");
+        assert!(self.is_attached(), "only attached segments get their place afterwards");
         (self.time_min, self.time_max, self.seq_min) = (time, time, seq);
         for group in &mut self.row_groups {
             (group.time_min, group.time_max) = (time, time);
@@ -134,8 +164,7 @@ impl SegmentMeta {
         out.put_u64(self.time_min.0);
         out.put_varint(self.time_max.0 - self.time_min.0);
         out.put_varint(self.seq_min);
-        out.put_u8(u8::from(self.attached));
-        out.put_u8(u8::from(self.has_diffs));
+        out.put_u8(self.hidden as u8);
         out.put_varint(self.footer_offset);
         out.put_u32(self.footer_crc);
         put_ranges(&self.ranges, out);
@@ -159,7 +188,7 @@ impl SegmentMeta {
         let time_min = Timestamp(from.u64()?);
         let time_max = later(time_min, from)?;
         let seq_min = from.varint()?;
-        let (attached, has_diffs) = (from.u8()? != 0, from.u8()? != 0);
+        let hidden = Hidden::of(from.u8()?)?;
         let footer_offset = from.varint()?;
         let footer_crc = from.u32()?;
         let ranges = take_ranges(from)?;
@@ -187,8 +216,7 @@ impl SegmentMeta {
             time_min,
             time_max,
             seq_min,
-            attached,
-            has_diffs,
+            hidden,
             footer_offset,
             footer_crc,
             row_groups,

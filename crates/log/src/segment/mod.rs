@@ -15,7 +15,7 @@ mod reader;
 mod storage_type;
 mod writer;
 
-pub(crate) use meta::{SegmentMeta, excludes};
+pub(crate) use meta::{Hidden, SegmentMeta, excludes};
 pub(crate) use reader::{Segment, SegmentReader};
 pub(crate) use storage_type::from_storage;
-pub(crate) use writer::{Hidden, SegmentTarget, SegmentWriter};
+pub(crate) use writer::{SegmentTarget, SegmentWriter};

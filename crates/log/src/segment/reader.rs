@@ -21,6 +21,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::meta::SegmentMeta;
+use super::storage_type::storage_schema;
 use crate::{Error, File, Fs};
 
 /// Bytes behind the thrift part of a footer: its length and the magic.
@@ -96,9 +97,12 @@ impl Segment {
         if crc32c::crc32c(&footer) != self.meta.footer_crc {
             return Err(self.corrupt("the footer's checksum does not match"));
         }
+        let options = ArrowReaderOptions::new()
+            .with_skip_arrow_metadata(true)
+            .with_schema(storage_schema(&self.schema.arrow(), self.meta.hidden));
         let metadata = decode_footer(&footer)
             .and_then(|metadata| {
-                ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+                ArrowReaderMetadata::try_new(Arc::new(metadata), options)
                     .map_err(|error| error.to_string())
             })
             .map_err(|what| self.corrupt(what))?;

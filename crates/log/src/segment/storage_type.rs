@@ -9,15 +9,26 @@ use arrow::array::{
 };
 use arrow::buffer::Buffer;
 use arrow::datatypes::{
-    DataType, Field, FieldRef, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Schema,
+    DataType, Field, FieldRef, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    Schema, SchemaRef,
 };
+
+use super::meta::Hidden;
 
 /// Bytes of a stored interval.
 const INTERVAL_SIZE_BYTES: i32 = 16;
 
-/// The schema of the file for rows of `schema`.
-pub(crate) fn storage_schema(schema: &Schema) -> Schema {
-    Schema::new(schema.fields().iter().map(storage_field).collect::<Vec<_>>())
+/// The columns of the file for rows of `schema`, hidden ones last.
+pub(crate) fn storage_schema(schema: &Schema, hidden: Hidden) -> SchemaRef {
+    let mut fields: Vec<FieldRef> = schema.fields().iter().map(storage_field).collect();
+    if hidden != Hidden::Attached {
+        fields.push(Arc::new(Field::new("_time", DataType::UInt64, false)));
+        fields.push(Arc::new(Field::new("_seq", DataType::UInt64, false)));
+    }
+    if hidden == Hidden::PlacedWithDiffs {
+        fields.push(Arc::new(Field::new("_diff", DataType::Int64, false)));
+    }
+    Arc::new(Schema::new(fields))
 }
 
 fn storage_field(field: &FieldRef) -> FieldRef {

@@ -10,18 +10,19 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, UInt64Array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use kappa_types::{RelationId, Schema, Timestamp};
 use parking_lot::Mutex;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::meta::{RowGroupMeta, SegmentMeta, as_integers, merge_range, widen};
+use super::meta::{Hidden, RowGroupMeta, SegmentMeta, as_integers, merge_range, widen};
 use super::reader::read_footer;
 use super::storage_type::{storage_schema, to_storage};
 use crate::{Error, File, Fs, RowKind};
@@ -49,17 +50,8 @@ pub(crate) struct SegmentTarget {
     pub(crate) schema: Arc<Schema>,
     /// Rows of a row group.
     pub(crate) row_group_row_count: usize,
-}
-
-/// Which hidden columns follow the relation's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hidden {
-    /// None: time and first seq will stand in the manifest.
-    Attached,
-    /// `_time` and `_seq`.
-    Placed,
-    /// `_time`, `_seq` and `_diff`.
-    PlacedWithDiffs,
+    /// Level of zstd; 0 is none.
+    pub(crate) zstd_level: i32,
 }
 
 /// A segment being written.
@@ -80,24 +72,18 @@ pub(crate) struct SegmentWriter {
 impl SegmentWriter {
     /// Creates the file.
     pub(crate) fn create(target: SegmentTarget, hidden: Hidden) -> Result<Self, Error> {
-        let mut fields: Vec<Arc<Field>> =
-            storage_schema(&target.schema.arrow()).fields().iter().cloned().collect();
-        if hidden != Hidden::Attached {
-            fields.push(Arc::new(Field::new("_time", DataType::UInt64, false)));
-            fields.push(Arc::new(Field::new("_seq", DataType::UInt64, false)));
-        }
-        if hidden == Hidden::PlacedWithDiffs {
-            fields.push(Arc::new(Field::new("_diff", DataType::Int64, false)));
-        }
-        let schema = Arc::new(ArrowSchema::new(fields));
+        let schema = storage_schema(&target.schema.arrow(), hidden);
         let path = target.dir.join(&target.name);
         let file = target
             .fs
             .create(&path)
             .map_err(|error| Error::io_or_full("create a segment", error))?;
         let sink = Sink { file, state: Arc::new(Mutex::new(SinkState::default())) };
-        let properties = properties(&schema, target.row_group_row_count);
-        let writer = ArrowWriter::try_new(sink.clone(), Arc::clone(&schema), Some(properties))
+        // Readers know the Arrow schema from the log, and files of few rows are many.
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(&schema, &target)?)
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(sink.clone(), Arc::clone(&schema), options)
             .map_err(|error| sink.error("create a segment", error))?;
         Ok(Self {
             target,
@@ -224,8 +210,7 @@ impl SegmentWriter {
             time_min: self.row_groups.first().map_or(Timestamp::MIN, |group| group.time_min),
             time_max: self.row_groups.last().map_or(Timestamp::MIN, |group| group.time_max),
             seq_min: self.seq_min.unwrap_or(0),
-            attached: self.hidden == Hidden::Attached,
-            has_diffs: self.hidden == Hidden::PlacedWithDiffs,
+            hidden: self.hidden,
             footer_offset: 0,
             footer_crc: 0,
             row_groups: std::mem::take(&mut self.row_groups),
@@ -273,11 +258,17 @@ impl SegmentWriter {
     }
 }
 
-fn properties(schema: &SchemaRef, row_group_row_count: usize) -> WriterProperties {
-    let level = ZstdLevel::try_new(1).expect("1 is a level of zstd");
+fn properties(schema: &SchemaRef, target: &SegmentTarget) -> Result<WriterProperties, Error> {
+    let compression = match target.zstd_level {
+        0 => Compression::UNCOMPRESSED,
+        level => Compression::ZSTD(
+            ZstdLevel::try_new(level)
+                .map_err(|_| Error::Invalid(format!("zstd has no level {level}")))?,
+        ),
+    };
     let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(row_group_row_count))
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(target.row_group_row_count))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         .set_created_by("kappadb".to_owned());
     for field in schema.fields() {
@@ -296,7 +287,7 @@ fn properties(schema: &SchemaRef, row_group_row_count: usize) -> WriterPropertie
             _ => builder.set_column_statistics_enabled(path, EnabledStatistics::None),
         };
     }
-    builder.build()
+    Ok(builder.build())
 }
 
 /// Appends to a file, and remembers what went wrong, which Parquet's error does not tell.

@@ -153,7 +153,9 @@ impl Chain {
             let what = format!("its first group is {lsn}, but {} is needed", self.replay_lsn);
             return Err(Error::corrupt(&reader.path, what));
         }
-        if self.expected.is_some_and(|expected| expected != lsn) {
+        // Files that are not needed go in any order, so there may be gaps before `replay_lsn`.
+        let is_next = |expected| expected == lsn || (expected < lsn && lsn <= self.replay_lsn);
+        if !self.expected.is_none_or(is_next) {
             return Ok(None);
         }
         self.expected = Some(lsn + 1);
@@ -162,7 +164,7 @@ impl Chain {
 
     /// Looks at every block from `offset` on for what is not in the chain.
     fn probe(&mut self, reader: &mut Reader, mut offset: u64) -> Result<(), Error> {
-        let expected = self.expected.unwrap_or(self.replay_lsn);
+        let expected = self.expected.unwrap_or(0).max(self.replay_lsn);
         while offset < reader.file.header.size_bytes {
             if let Some(header) = reader.header(offset)? {
                 self.torn.push((Arc::clone(&reader.file), offset));
@@ -187,7 +189,7 @@ impl Chain {
                 return Err(Error::corrupt(path, what));
             }
         }
-        let next_lsn = self.expected.unwrap_or(self.replay_lsn);
+        let next_lsn = self.expected.unwrap_or(0).max(self.replay_lsn);
         if next_lsn <= durable_lsn {
             let what = format!("groups end before {next_lsn}, but {durable_lsn} was durable");
             return Err(Error::corrupt(wal.dir(), what));
