@@ -1,7 +1,7 @@
 //! Rules 5 and 8: no drawer names, and a `mod.rs` declares, re-exports and explains.
 //!
-//! The one idea: a `mod.rs` may show the shape of its folder (modules, lists, a trait), and holds neither
-//! data nor code that decides.
+//! The one idea: a `mod.rs` may show the shape of its folder (modules, lists, the declaration of a type),
+//! and holds no code that decides.
 
 use super::{Finding, Tree};
 use regex::Regex;
@@ -10,8 +10,7 @@ use regex::Regex;
 const DRAWERS: &[&str] = &["common", "util", "utils", "helper", "helpers", "manager", "misc"];
 
 /// Words at the beginning of what is logic.
-const LOGIC: &str =
-    r"(?m)^\s*(?:pub(?:\([a-z ]+\))?\s+)?(struct|enum|impl|if|for|while|loop|match)\b";
+const LOGIC: &str = r"(?m)^\s*(?:pub(?:\([a-z ]+\))?\s+)?(impl|if|for|while|loop|match)\b";
 
 /// Checks every Rust file.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -23,7 +22,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
             let what = format!("\"{drawer}\" is a drawer, not a name: which noun is missing?");
             findings.push(Finding::new(&file.path, 0, what));
         }
-        if file.path.ends_with("/mod.rs") {
+        if file.path.ends_with("/mod.rs") && !file.is_test() {
             for found in logic.captures_iter(&source.code) {
                 let word = found.get(1).expect("the pattern has one group");
                 let line = source.line_at(word.start());
@@ -56,7 +55,7 @@ mod tests {
     fn a_mod_file_lists_and_explains() {
         assert_eq!(findings("crates/sql/src/function/mod.rs", "mod a;\npub use a::A;\n"), 0);
         assert_eq!(findings("crates/sql/src/function/mod.rs", "pub const ALL: &[A] = &[a::A];"), 0);
-        assert_eq!(findings("crates/sql/src/function/mod.rs", "pub struct A;\nimpl A {}"), 2);
+        assert_eq!(findings("crates/sql/src/function/mod.rs", "pub struct A;\nimpl A {}"), 1);
         assert_eq!(findings("crates/sql/src/function/mod.rs", "fn f() {\n    if x {}\n}"), 1);
         assert_eq!(
             findings("crates/sql/src/function/mod.rs", "#[cfg(test)]\nmod t {\n impl A {}\n}"),
