@@ -75,6 +75,17 @@ fn check_format(info: &ConnectorInfo, format: &Format) -> Result<(), SqlError> {
     }
 }
 
+/// Whether a source is a load: it reads or makes what there is without waiting for anything, and
+/// ends. `CREATE SOURCE` waits for a load as it would for a COPY ([`Running::join`]).
+#[must_use]
+pub fn is_load(spec: &ConnectorSpec) -> bool {
+    match find(&spec.name) {
+        Ok((Kind::File, _)) => file::is_load(spec),
+        Ok((Kind::Generator, _)) => generator::is_load(spec),
+        Err(_) => false,
+    }
+}
+
 /// Starts a source on a thread of its own. `offsets` are the committed positions to go on from,
 /// as [`RowSink::append`] received them: the newest of each partition, none for a new source.
 ///

@@ -30,7 +30,7 @@ mod shutdown;
 mod sink;
 mod spec;
 
-pub use connector::{connectors, start, validate};
+pub use connector::{connectors, is_load, start, validate};
 pub use format::{CsvFormat, Format, FormatInfo, formats};
 pub use option::{ConnectorInfo, OptionInfo};
 pub use running::{Running, SourceState, SourceStatus};

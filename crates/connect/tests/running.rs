@@ -57,19 +57,20 @@ impl Source {
             schema: Schema { version: SchemaVersionId(1), columns: vec![column("user_id")] },
             relation: RelationId(7),
         };
-        validate(&spec).unwrap();
+        validate(&spec).expect("a good spec");
         let (batches_tx, batches) = sync_channel(0);
         let (answers, answers_rx) = sync_channel(1);
         let sink = Box::new(AskingSink { batches: batches_tx, answers: answers_rx });
         let (clock, shutdown) = (Arc::new(ManualClock::new(0)), Shutdown::new());
-        let running = start(spec, &BTreeMap::new(), sink, clock.clone(), shutdown.clone()).unwrap();
+        let running = start(spec, &BTreeMap::new(), sink, clock.clone(), shutdown.clone())
+            .expect("it starts");
         Self { running, shutdown, batches, answers, clock }
     }
 
     /// The next batch, answered with `answer`.
     fn take(&self, answer: Answer) -> SourceBatch {
         let batch = self.batches.recv_timeout(ANSWER_TIME_MAX).expect("a batch");
-        self.answers.send(answer).unwrap();
+        self.answers.send(answer).expect("the source listens");
         batch
     }
 }

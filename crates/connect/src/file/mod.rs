@@ -29,4 +29,4 @@ mod tests;
 
 pub(crate) use info::INFO;
 pub(crate) use reader::FileReader;
-pub(crate) use validate::validate;
+pub(crate) use validate::{is_load, validate};

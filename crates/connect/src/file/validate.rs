@@ -53,3 +53,8 @@ pub(crate) fn validate(spec: &ConnectorSpec) -> Result<(), SqlError> {
         Format::Parquet => parquet_file::check(first, &spec.schema),
     }
 }
+
+/// Whether the source is read once, without waiting until rows are due.
+pub(crate) fn is_load(spec: &ConnectorSpec) -> bool {
+    FileOptions::new(spec).is_ok_and(|o| o.mode == Mode::Once && o.replay.is_none())
+}

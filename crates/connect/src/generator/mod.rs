@@ -26,4 +26,4 @@ mod words;
 mod tests;
 
 pub(crate) use info::INFO;
-pub(crate) use reader::{GeneratorReader, validate};
+pub(crate) use reader::{GeneratorReader, is_load, validate};

@@ -36,6 +36,11 @@ pub(crate) fn validate(spec: &ConnectorSpec) -> Result<(), SqlError> {
     Columns::new(&spec.schema, options.kind.columns()).map(|_| ())
 }
 
+/// Whether a number of rows is made as fast as possible.
+pub(crate) fn is_load(spec: &ConnectorSpec) -> bool {
+    GeneratorOptions::new(spec).is_ok_and(|options| options.rate == 0 && options.row_count > 0)
+}
+
 /// Makes the rows of a source.
 #[derive(Debug)]
 pub(crate) struct GeneratorReader {

@@ -1,6 +1,5 @@
 //! Mode `once`: formats, rejects, order of files, and going on at every position.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,10 +9,6 @@ use arrow::array::{
 
 use super::super::validate;
 use super::bench::{Bench, write_parquet};
-
-fn none() -> BTreeMap<String, String> {
-    BTreeMap::new()
-}
 
 #[test]
 fn csv_is_mapped_by_name_from_every_position() {
@@ -233,4 +228,13 @@ fn what_cannot_work_is_refused_at_once() {
         check("n bigint", "CSV", "path=a.csv, replay.speed=2"),
         "22023 option \"replay.speed\" needs \"replay.time_column\""
     );
+}
+
+#[test]
+fn a_load_ends_without_waiting() {
+    let is_load =
+        |options: &str| crate::is_load(&Bench::new("n bigint, at timestamp", "CSV", options).spec);
+    assert!(is_load("path=a.csv"));
+    assert!(!is_load("path=a.csv, mode=follow"));
+    assert!(!is_load("path=a.csv, replay.time_column=at"));
 }
