@@ -91,7 +91,10 @@ fn exists(span: &str, tree: &Tree, words: &HashSet<&str>) -> bool {
     let symbol =
         Regex::new(r"^(?:[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|\w+(?:::\w+)+(?:\(\))?|[a-z_]+\(\))$");
     if path.is_match(span) {
-        return PATH_ROOTS.iter().any(|root| tree.holds(&format!("{root}{span}")));
+        let is_bare = !span.contains('/');
+        let ends = |file: &File| file.path.ends_with(&format!("/{span}"));
+        return PATH_ROOTS.iter().any(|root| tree.holds(&format!("{root}{span}")))
+            || (is_bare && tree.files.iter().any(ends));
     }
     if symbol.expect("fixed").is_match(span) {
         return span.trim_end_matches("()").split("::").all(|word| words.contains(word));
@@ -114,7 +117,10 @@ mod tests {
             findings("`DeltaBatch` `DeltaBatch::project` `project()` `SELECT 1` `Kafka`"),
             0
         );
-        assert_eq!(findings("`crates/types/` `types/src/delta.rs` `crates/types/src/delta.rs`"), 0);
+        assert_eq!(
+            findings("`crates/types/` `types/src/delta.rs` `crates/types/src/delta.rs` `delta.rs`"),
+            0
+        );
         assert_eq!(findings("`DeltaHeap`"), 1);
         assert_eq!(findings("`DeltaBatch::melt`"), 1);
         assert_eq!(findings("`melt()`"), 1);
