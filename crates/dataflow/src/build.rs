@@ -1,0 +1,228 @@
+//! Plan to operators: the one place where the nodes of a plan are matched.
+//!
+//! ```text
+//! Project            Stage::Row  [Filter, Project]
+//!   Filter     -->     Stage::Keyed WindowAggregate, rows routed by key
+//!     WindowAggregate    Stage::Input
+//! ```
+//! The one idea: a [`Stage`] says which rows must meet on one worker and what runs there; how rows
+//! travel is not said here.
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use kappa_plan::{Input, Node, NodePath, NullTime, Operator as Plan, ViewPlan, Window};
+
+use crate::Error;
+use crate::operator::{
+    Aggregate, AssignWindow, Close, Filter, Operator, Project, WindowAggregate,
+    WindowAggregateOptions,
+};
+use crate::state::{GroupLayout, hash_rows, virtual_node, worker_of};
+
+/// The worker that operators are built for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Which worker.
+    pub(crate) worker: usize,
+    /// How many there are.
+    pub(crate) worker_count: usize,
+}
+
+impl Place {
+    /// Whether this worker keeps the rows without a key.
+    pub(crate) fn owns_empty_key(self) -> bool {
+        worker_of(virtual_node(hash_rows(&[], 1)[0]), self.worker_count) == self.worker
+    }
+}
+
+/// Which worker a row goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Any: it stays where it is.
+    Stay,
+    /// The one that owns these columns' values.
+    Key(Vec<usize>),
+}
+
+/// Running operators, as a tree.
+pub(crate) enum Stage {
+    /// Changes of a relation, with the schema of the columns that are read.
+    Input(Input, SchemaRef),
+    /// Rows that are there from the beginning, on the worker that owns the empty key.
+    Constant(RecordBatch),
+    /// Operators that look at one row at a time, one after another.
+    Rows {
+        /// Where rows come from.
+        input: Box<Stage>,
+        /// First to last.
+        operators: Vec<Box<dyn Operator>>,
+    },
+    /// An operator whose rows must meet by key. One port per input.
+    Keyed {
+        /// Inputs and which worker their rows go to.
+        inputs: Vec<(Stage, Route)>,
+        /// What runs.
+        operator: Box<dyn Operator>,
+        /// For logs.
+        name: &'static str,
+    },
+    /// All rows of all inputs.
+    Union(Vec<Stage>),
+}
+
+impl Stage {
+    /// Whether a row is taken away on the worker that added it.
+    ///
+    /// Base relations are dealt out to workers as they come, so without a keyed operator in between
+    /// only rows that are never taken away have a fixed place.
+    pub(crate) fn is_placed(&self) -> bool {
+        match self {
+            Self::Input(..) => false,
+            Self::Constant(_) | Self::Keyed { .. } => true,
+            Self::Rows { input, .. } => input.is_placed(),
+            Self::Union(inputs) => inputs.iter().all(Self::is_placed),
+        }
+    }
+}
+
+/// The operators of `plan` for one worker. Rows that the last stage takes away were added on the
+/// same worker.
+///
+/// # Errors
+/// [`Error::Unsupported`] names the first thing that has no operator.
+pub(crate) fn build(plan: &ViewPlan, place: Place) -> Result<Stage, Error> {
+    let stage = node(&plan.root, &NodePath::default(), place)?;
+    if plan.root.properties.append_only || stage.is_placed() {
+        return Ok(stage);
+    }
+    let columns = (0..plan.root.schema.fields().len()).collect();
+    Ok(Stage::Keyed {
+        inputs: vec![(stage, Route::Key(columns))],
+        operator: Box::new(crate::operator::Pass),
+        name: "Place",
+    })
+}
+
+#[expect(clippy::too_many_lines, reason = "one short arm per node")]
+fn node(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
+    let child = |input: &Node| node(input, &path.child(0), place);
+    let schema = || plan.schema.clone();
+    Ok(match &plan.operator {
+        Plan::Input(input) => Stage::Input(input.clone(), schema()),
+        Plan::Constant { rows } => Stage::Constant(rows.clone()),
+        Plan::Filter { input, predicate } => {
+            let position = format!("{path} {}", predicate.text);
+            row_stage(child(input)?, Filter::new(predicate.physical.clone(), position))
+        }
+        Plan::Project { input, expressions } => {
+            let physical = expressions.iter().map(|e| e.physical.clone()).collect();
+            let positions = expressions.iter().map(|e| format!("{path} {}", e.text)).collect();
+            row_stage(child(input)?, Project::new(physical, positions, schema()))
+        }
+        Plan::AssignWindow { input, time, window } => {
+            let position = format!("{path} {window}");
+            row_stage(child(input)?, AssignWindow::new(*time, *window, schema(), position))
+        }
+        Plan::Aggregate { input, keys, aggregates } => {
+            let layout = GroupLayout {
+                input: input.schema.clone(),
+                keys: keys.clone(),
+                aggregates: aggregates.clone(),
+                append_only: input.properties.append_only,
+                tracked: true,
+                always_one: keys.is_empty(),
+            };
+            layout.accumulators().map_err(Error::Unsupported)?;
+            let here = place.owns_empty_key();
+            let operator = Aggregate::new(layout, schema(), path.to_string(), here);
+            keyed("Aggregate", vec![(child(input)?, Route::Key(keys.clone()))], operator)
+        }
+        Plan::WindowAggregate { .. } => window_aggregate(plan, path, place, false)?,
+        Plan::Union { inputs } => {
+            let inputs = inputs.iter().enumerate();
+            let stages = inputs.map(|(index, input)| node(input, &path.child(index as u8), place));
+            Stage::Union(stages.collect::<Result<_, _>>()?)
+        }
+        Plan::Arrange { input, .. } => child(input)?,
+        Plan::Join { .. } => join(plan, path, place)?,
+        Plan::Close { input, window_start, window } => {
+            if closes_itself(input, *window_start, window) {
+                return window_aggregate(input, &path.child(0), place, true);
+            }
+            let operator = Close::new(*window_start, *window, schema());
+            let columns = (0..input.schema.fields().len()).collect();
+            let stage = child(input)?;
+            // A row must be taken away where it is held back.
+            let route = if stage.is_placed() { Route::Stay } else { Route::Key(columns) };
+            keyed("Close", vec![(stage, route)], operator)
+        }
+    })
+}
+
+/// Whether `input` is a WindowAggregate over the windows that are to be closed.
+fn closes_itself(input: &Node, window_start: usize, closing: &Window) -> bool {
+    matches!(&input.operator, Plan::WindowAggregate { window, keys, null_time, .. }
+        if window == closing && window_start == keys.len() && *null_time == NullTime::Drop)
+        || matches!(&input.operator, Plan::WindowAggregate { window, keys, .. }
+        if window == closing && window_start == keys.len())
+}
+
+fn window_aggregate(
+    plan: &Node,
+    path: &NodePath,
+    place: Place,
+    on_close: bool,
+) -> Result<Stage, Error> {
+    let Plan::WindowAggregate { input, time, window, null_time, keys, aggregates } = &plan.operator
+    else {
+        unreachable!("the caller has matched the node")
+    };
+    let layout = GroupLayout {
+        input: input.schema.clone(),
+        keys: keys.clone(),
+        aggregates: aggregates.clone(),
+        append_only: input.properties.append_only,
+        tracked: !on_close,
+        always_one: false,
+    };
+    layout.accumulators().map_err(Error::Unsupported)?;
+    let operator = WindowAggregate::new(WindowAggregateOptions {
+        time: *time,
+        window: *window,
+        null_time: *null_time,
+        on_close,
+        layout,
+        schema: plan.schema.clone(),
+        position: path.to_string(),
+    });
+    let input = node(input, &path.child(0), place)?;
+    // Without keys the windows are dealt out by time, which is the same for all rows of a group.
+    let route = Route::Key(if keys.is_empty() { Vec::new() } else { keys.clone() });
+    Ok(keyed("WindowAggregate", vec![(input, route)], operator))
+}
+
+fn join(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
+    let Plan::Join { left, right, kind, residual } = &plan.operator else {
+        unreachable!("the caller has matched the node")
+    };
+    let _ = (left, right, kind, residual, path, place);
+    Err(Error::Unsupported("a join".into()))
+}
+
+fn row_stage(input: Stage, operator: impl Operator + 'static) -> Stage {
+    match input {
+        Stage::Rows { input, mut operators } => {
+            operators.push(Box::new(operator));
+            Stage::Rows { input, operators }
+        }
+        input => Stage::Rows { input: Box::new(input), operators: vec![Box::new(operator)] },
+    }
+}
+
+fn keyed(
+    name: &'static str,
+    inputs: Vec<(Stage, Route)>,
+    operator: impl Operator + 'static,
+) -> Stage {
+    Stage::Keyed { inputs, operator: Box::new(operator), name }
+}

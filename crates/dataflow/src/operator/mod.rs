@@ -1,0 +1,23 @@
+//! One file per operator. They know rows and the end of a time; no threads, no exchange.
+
+mod aggregate;
+mod assign_window;
+mod close;
+mod evaluate;
+mod failure;
+mod filter;
+mod interface;
+mod pass;
+mod project;
+mod runs;
+mod window_aggregate;
+
+pub(crate) use aggregate::Aggregate;
+pub(crate) use assign_window::AssignWindow;
+pub(crate) use close::Close;
+pub(crate) use failure::Reason;
+pub(crate) use filter::Filter;
+pub(crate) use interface::{Operator, Output, TimeEnd};
+pub(crate) use pass::Pass;
+pub(crate) use project::Project;
+pub(crate) use window_aggregate::{WindowAggregate, WindowAggregateOptions};

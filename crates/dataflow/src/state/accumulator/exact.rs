@@ -1,0 +1,230 @@
+//! sum and avg of integers and numerics: exact sums, checked only when they are shown.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array};
+use arrow::datatypes::{DataType, Decimal128Type, Int16Type, Int32Type, Int64Type, i256};
+
+use super::interface::{Evaluated, Kind, each_row, next};
+use crate::operator::Reason;
+
+/// An integer wide enough to hold every sum that can occur.
+pub(crate) trait Sum: Copy + Default + 'static {
+    /// Adds `value` times `diff`.
+    fn add(&mut self, value: i128, diff: i64);
+    /// As the widest.
+    fn wide(self) -> i256;
+    /// Adds another sum.
+    fn merge(&mut self, other: Self);
+    /// From the widest, which came from this type.
+    fn narrow(wide: i256) -> Self;
+}
+
+/// For smallint and integer: 2^32 rows of a group cannot overflow it.
+impl Sum for i64 {
+    #[inline(always)]
+    fn add(&mut self, value: i128, diff: i64) {
+        *self = self.wrapping_add((value as Self).wrapping_mul(diff));
+    }
+
+    fn wide(self) -> i256 {
+        i256::from_i128(i128::from(self))
+    }
+
+    fn merge(&mut self, other: Self) {
+        *self = self.wrapping_add(other);
+    }
+
+    fn narrow(wide: i256) -> Self {
+        wide.as_i128() as Self
+    }
+}
+
+/// For bigint and numerics of up to 28 digits.
+impl Sum for i128 {
+    #[inline(always)]
+    fn add(&mut self, value: i128, diff: i64) {
+        *self = self.wrapping_add(value.wrapping_mul(Self::from(diff)));
+    }
+
+    fn wide(self) -> i256 {
+        i256::from_i128(self)
+    }
+
+    fn merge(&mut self, other: Self) {
+        *self = self.wrapping_add(other);
+    }
+
+    fn narrow(wide: i256) -> Self {
+        wide.as_i128()
+    }
+}
+
+/// For any numeric.
+impl Sum for i256 {
+    #[inline(always)]
+    fn add(&mut self, value: i128, diff: i64) {
+        let product = Self::from_i128(value).wrapping_mul(Self::from_i128(i128::from(diff)));
+        *self = self.wrapping_add(product);
+    }
+
+    fn wide(self) -> i256 {
+        self
+    }
+
+    fn merge(&mut self, other: Self) {
+        *self = self.wrapping_add(other);
+    }
+
+    fn narrow(wide: i256) -> Self {
+        wide
+    }
+}
+
+/// What an exact sum is made into.
+#[derive(Clone, Debug)]
+pub(crate) struct ExactResult {
+    /// Divided by the number of values.
+    pub(crate) average: bool,
+    /// Digits behind the point of the input.
+    pub(crate) scale: i8,
+    /// Int64 or Decimal128.
+    pub(crate) data_type: DataType,
+}
+
+/// sum and avg over an integer or numeric column.
+pub(crate) struct ExactSum<S> {
+    result: ExactResult,
+    cell: std::marker::PhantomData<S>,
+}
+
+impl<S> ExactSum<S> {
+    pub(crate) const fn new(result: ExactResult) -> Self {
+        Self { result, cell: std::marker::PhantomData }
+    }
+}
+
+impl<S: Sum> Kind for ExactSum<S> {
+    type Cell = S;
+    type Part = S;
+
+    fn update(&self, cells: &mut [S], groups: &[u32], values: &ArrayRef, diffs: Option<&[i64]>) {
+        each_exact(groups, values, diffs, |group, value, diff| cells[group].add(value, diff));
+    }
+
+    fn part(&self, cell: &S) -> S {
+        *cell
+    }
+
+    fn finish(&self, parts: &[S], counts: &[i64]) -> Evaluated {
+        let ExactResult { average, scale, .. } = self.result;
+        let sums = parts.iter().zip(counts).map(|(sum, count)| {
+            (*count > 0).then(|| {
+                let divisor = i256::from_i128(if average { i128::from(*count) } else { 1 });
+                (sum.wide(), divisor)
+            })
+        });
+        exact_results(sums, scale, &self.result.data_type)
+    }
+
+    fn merge(&self, cell: &mut S, other: &S) {
+        cell.merge(*other);
+    }
+
+    fn write(&self, cell: &S, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&cell.wide().to_le_bytes());
+    }
+
+    fn read(&self, mut bytes: &[u8]) -> S {
+        S::narrow(i256::from_le_bytes(next(&mut bytes)))
+    }
+}
+
+/// Calls `take` with each value of an integer or numeric column as an integer.
+#[inline(always)]
+pub(crate) fn each_exact(
+    groups: &[u32],
+    values: &ArrayRef,
+    diffs: Option<&[i64]>,
+    mut take: impl FnMut(usize, i128, i64),
+) {
+    match values.data_type() {
+        DataType::Int16 => {
+            each_row(groups, values.as_primitive::<Int16Type>().values(), diffs, |g, v, d| {
+                take(g, v.into(), d)
+            })
+        }
+        DataType::Int32 => {
+            each_row(groups, values.as_primitive::<Int32Type>().values(), diffs, |g, v, d| {
+                take(g, v.into(), d)
+            })
+        }
+        DataType::Int64 => {
+            each_row(groups, values.as_primitive::<Int64Type>().values(), diffs, |g, v, d| {
+                take(g, v.into(), d)
+            })
+        }
+        _ => each_row(groups, values.as_primitive::<Decimal128Type>().values(), diffs, take),
+    }
+}
+
+/// Fractions of integers of `scale` digits as an array of `data_type`, rounded half away from zero;
+/// what does not fit is an error.
+pub(crate) fn exact_results(
+    fractions: impl Iterator<Item = Option<(i256, i256)>>,
+    scale: i8,
+    data_type: &DataType,
+) -> Evaluated {
+    let mut errors = Vec::new();
+    let out_scale = if let DataType::Decimal128(_, scale) = data_type { *scale } else { 0 };
+    let limit = match data_type {
+        DataType::Decimal128(precision, _) => 10_i128.pow(u32::from(*precision)) - 1,
+        _ => i128::from(i64::MAX),
+    };
+    let values: Vec<Option<i128>> = fractions
+        .enumerate()
+        .map(|(index, fraction)| {
+            let (numerator, divisor) = fraction?;
+            let value =
+                shifted_quotient(numerator, divisor, i32::from(out_scale) - i32::from(scale))
+                    .and_then(i256::to_i128)
+                    .filter(|value| {
+                        (-limit..=limit).contains(value)
+                            || (*data_type == DataType::Int64 && *value == i128::from(i64::MIN))
+                    });
+            if value.is_none() {
+                let name = if *data_type == DataType::Int64 { "bigint" } else { "numeric value" };
+                errors.push((index, Reason::out_of_range(name)));
+            }
+            value
+        })
+        .collect();
+    let array: ArrayRef = if let DataType::Decimal128(precision, scale) = data_type {
+        let array = Decimal128Array::from(values).with_precision_and_scale(*precision, *scale);
+        Arc::new(array.expect("values are within the precision"))
+    } else {
+        Arc::new(values.into_iter().map(|v| v.map(|v| v as i64)).collect::<Int64Array>())
+    };
+    Evaluated { array, errors }
+}
+
+/// `numerator * 10^shift / divisor`, rounded half away from zero; `None` on overflow. `divisor > 0`.
+pub(crate) fn shifted_quotient(numerator: i256, divisor: i256, shift: i32) -> Option<i256> {
+    let power = |exponent: u32| i256::from_i128(10).checked_pow(exponent);
+    let (numerator, divisor) = if shift >= 0 {
+        (numerator.checked_mul(power(shift.unsigned_abs())?)?, divisor)
+    } else {
+        (numerator, divisor.checked_mul(power(shift.unsigned_abs())?)?)
+    };
+    if divisor == i256::ONE {
+        return Some(numerator);
+    }
+    let quotient = numerator.checked_div(divisor)?;
+    let rest = numerator.checked_sub(quotient.checked_mul(divisor)?)?;
+    let doubled = rest.wrapping_abs().checked_mul(i256::from_i128(2))?;
+    Some(match (doubled >= divisor, rest.is_negative()) {
+        (false, _) => quotient,
+        (true, false) => quotient.checked_add(i256::ONE)?,
+        (true, true) => quotient.checked_sub(i256::ONE)?,
+    })
+}

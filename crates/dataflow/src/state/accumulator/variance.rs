@@ -1,0 +1,230 @@
+//! The variance and deviation family: exact for integers and numerics, double-double for floats.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, i256};
+
+use super::exact::{each_exact, exact_results};
+use super::float::{DoubleDouble, each_float, float_results};
+use super::interface::{Evaluated, Kind, next};
+
+/// Which member of the family.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    /// Divided by count - 1 rather than by count.
+    pub(crate) sample: bool,
+    /// The square root of it.
+    pub(crate) deviation: bool,
+}
+
+impl Spread {
+    /// What the sum of squared distances is divided by; `None` where the result is NULL.
+    const fn divisor(self, count: i64) -> Option<i64> {
+        match (count, self.sample) {
+            (..=0, _) | (1, true) => None,
+            (count, true) => Some(count - 1),
+            (count, false) => Some(count),
+        }
+    }
+}
+
+/// Over integers and numerics; the result is numeric.
+pub(crate) struct ExactSpread {
+    /// Which member of the family.
+    pub(crate) spread: Spread,
+    /// Digits behind the point of the input.
+    pub(crate) scale: i8,
+    /// A Decimal128.
+    pub(crate) data_type: DataType,
+}
+
+/// Sum and sum of squares of integers.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ExactMoments {
+    sum: i256,
+    squares: i256,
+}
+
+impl Kind for ExactSpread {
+    type Cell = ExactMoments;
+    type Part = ExactMoments;
+
+    fn update(
+        &self,
+        cells: &mut [ExactMoments],
+        groups: &[u32],
+        values: &ArrayRef,
+        diffs: Option<&[i64]>,
+    ) {
+        each_exact(groups, values, diffs, |group, value, diff| {
+            let value = i256::from_i128(value);
+            let weighted = value.wrapping_mul(i256::from_i128(i128::from(diff)));
+            let cell = &mut cells[group];
+            cell.sum = cell.sum.wrapping_add(weighted);
+            cell.squares = cell.squares.wrapping_add(weighted.wrapping_mul(value));
+        });
+    }
+
+    fn part(&self, cell: &ExactMoments) -> ExactMoments {
+        *cell
+    }
+
+    fn finish(&self, parts: &[ExactMoments], counts: &[i64]) -> Evaluated {
+        let fractions = parts.iter().zip(counts).map(|(cell, count)| {
+            let divisor = self.spread.divisor(*count)?;
+            Some(cell.fraction(*count, divisor).unwrap_or((i256::MAX, i256::ONE)))
+        });
+        let scale = self.scale.saturating_mul(2);
+        if !self.spread.deviation {
+            return exact_results(fractions, scale, &self.data_type);
+        }
+        let DataType::Decimal128(_, out_scale) = self.data_type else {
+            unreachable!("deviations of exact values are numeric")
+        };
+        let shift = 2 * i32::from(out_scale) - i32::from(scale);
+        let roots = fractions.map(|fraction| {
+            let (numerator, divisor) = fraction?;
+            let square = super::exact::shifted_quotient(numerator, divisor, shift);
+            Some((square.map_or(i256::MAX, square_root), i256::ONE))
+        });
+        exact_results(roots, out_scale, &self.data_type)
+    }
+
+    fn merge(&self, cell: &mut ExactMoments, other: &ExactMoments) {
+        cell.sum = cell.sum.wrapping_add(other.sum);
+        cell.squares = cell.squares.wrapping_add(other.squares);
+    }
+
+    fn write(&self, cell: &ExactMoments, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&cell.sum.to_le_bytes());
+        bytes.extend_from_slice(&cell.squares.to_le_bytes());
+    }
+
+    fn read(&self, mut bytes: &[u8]) -> ExactMoments {
+        let sum = i256::from_le_bytes(next(&mut bytes));
+        ExactMoments { sum, squares: i256::from_le_bytes(next(&mut bytes)) }
+    }
+}
+
+impl ExactMoments {
+    /// `(count * squares - sum^2) / (count * divisor)`; `None` on overflow.
+    fn fraction(&self, count: i64, divisor: i64) -> Option<(i256, i256)> {
+        let count = i256::from_i128(i128::from(count));
+        let square = self.sum.checked_mul(self.sum)?;
+        let numerator = count.checked_mul(self.squares)?.checked_sub(square)?;
+        Some((numerator, count.checked_mul(i256::from_i128(i128::from(divisor)))?))
+    }
+}
+
+/// The integer nearest to the square root of `value >= 0`.
+fn square_root(value: i256) -> i256 {
+    if value <= i256::ZERO {
+        return i256::ZERO;
+    }
+    // Newton's iteration from above. The start is the least power of two that is not below.
+    let bits = 256 - value.leading_zeros();
+    let mut root = i256::ONE << (bits.div_ceil(2) as u8);
+    loop {
+        let quotient = value.wrapping_div(root);
+        let next = root.wrapping_add(quotient) >> 1;
+        if next >= root {
+            break;
+        }
+        root = next;
+    }
+    let rest = value.wrapping_sub(root.wrapping_mul(root));
+    if rest > root { root.wrapping_add(i256::ONE) } else { root }
+}
+
+/// Over real and double; the result is double.
+pub(crate) struct FloatSpread {
+    /// Which member of the family.
+    pub(crate) spread: Spread,
+    /// Float32 or Float64.
+    pub(crate) data_type: DataType,
+}
+
+/// Sum and sum of squares of floats.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct FloatMoments {
+    sum: DoubleDouble,
+    squares: DoubleDouble,
+    /// How many values are not finite: with any of them the result is NaN.
+    special: i64,
+}
+
+impl Kind for FloatSpread {
+    type Cell = FloatMoments;
+    type Part = FloatMoments;
+
+    fn update(
+        &self,
+        cells: &mut [FloatMoments],
+        groups: &[u32],
+        values: &ArrayRef,
+        diffs: Option<&[i64]>,
+    ) {
+        each_float(groups, values, diffs, |group, value, diff| {
+            let cell = &mut cells[group];
+            if value.is_finite() {
+                // Repeated, because `value * diff` is not exact for every diff.
+                let signed = if diff < 0 { -value } else { value };
+                for _ in 0..diff.unsigned_abs() {
+                    cell.sum.add(signed);
+                    cell.squares.add_product(signed, value);
+                }
+            } else {
+                cell.special += diff;
+            }
+        });
+    }
+
+    fn part(&self, cell: &FloatMoments) -> FloatMoments {
+        *cell
+    }
+
+    fn finish(&self, parts: &[FloatMoments], counts: &[i64]) -> Evaluated {
+        let results = parts.iter().zip(counts).map(|(cell, count)| {
+            let divisor = self.spread.divisor(*count)?;
+            if cell.special != 0 {
+                return Some(f64::NAN);
+            }
+            let squares = cell.squares.minus_square_over(cell.sum, *count as f64).max(0.0);
+            let variance = squares / divisor as f64;
+            Some(if self.spread.deviation { variance.sqrt() } else { variance })
+        });
+        float_results(results, &self.data_type)
+    }
+
+    fn merge(&self, cell: &mut FloatMoments, other: &FloatMoments) {
+        cell.sum.merge(other.sum);
+        cell.squares.merge(other.squares);
+        cell.special += other.special;
+    }
+
+    fn write(&self, cell: &FloatMoments, bytes: &mut Vec<u8>) {
+        cell.sum.write(bytes);
+        cell.squares.write(bytes);
+        bytes.extend_from_slice(&cell.special.to_le_bytes());
+    }
+
+    fn read(&self, mut bytes: &[u8]) -> FloatMoments {
+        let sum = DoubleDouble::read(&mut bytes);
+        let squares = DoubleDouble::read(&mut bytes);
+        FloatMoments { sum, squares, special: i64::from_le_bytes(next(&mut bytes)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn square_root_is_the_nearest_integer() {
+        for value in 0..2000_i128 {
+            let root = square_root(i256::from_i128(value)).as_i128();
+            assert_eq!(root, (value as f64).sqrt().round() as i128, "{value}");
+        }
+        let large = i256::from_i128(i128::MAX).wrapping_mul(i256::from_i128(i128::MAX));
+        assert_eq!(square_root(large), i256::from_i128(i128::MAX));
+    }
+}

@@ -1,0 +1,19 @@
+//! What operators keep: the only place with hash maps. Knows rows and keys, no plans and no time.
+
+mod accumulator;
+mod bits;
+mod encode;
+mod group_layout;
+mod group_table;
+mod hash;
+mod interface;
+mod key_table;
+mod row_table;
+
+pub(crate) use encode::RowEncoder;
+pub(crate) use group_layout::GroupLayout;
+pub(crate) use group_table::{GroupRows, GroupTable};
+pub(crate) use hash::{hash_rows, virtual_node, worker_of};
+pub(crate) use interface::State;
+pub(crate) use key_table::{ABSENT, KeyTable};
+pub(crate) use row_table::RowTable;
