@@ -121,7 +121,8 @@ pub trait Session: Send + Sized + 'static {
     /// Cuts a query string into statements. Text with nothing but space and comments has none.
     ///
     /// # Errors
-    /// 42601 where it cannot be cut.
+    /// 42601 where any of the statements is malformed: as in PostgreSQL, none of them is run then.
+    /// The position counts from the start of `text`.
     fn split(&mut self, text: &str) -> Result<Vec<StatementText>, SqlError>;
 
     /// Analyses one statement. `parameter_oids` are the types the client declared, 0 for unknown.

@@ -49,7 +49,7 @@ impl BatchEncoder for RowEncoder {
             .collect()
     }
 
-    fn encode(&self, batch: &mut Self::Batch, row: usize, out: &mut Vec<u8>) {
+    fn encode(&mut self, batch: &mut Self::Batch, row: usize, out: &mut Vec<u8>) {
         let message = Message::begin(b'D', out);
         let count = u16::try_from(batch.len()).expect("a result has at most 1600 columns");
         message.out.extend_from_slice(&count.to_be_bytes());

@@ -12,7 +12,7 @@ use kappa_types::text::{ColumnParser, TextOptions};
 use kappa_types::{SqlError, SqlType};
 
 pub(crate) use format::BinaryFormatter;
-pub(crate) use parse::BinaryParser;
+pub(crate) use parse::{BinaryParser, MALFORMED};
 
 /// Days from 1970-01-01 to 2000-01-01.
 const EPOCH_DAYS: i32 = 10_957;

@@ -17,6 +17,8 @@ use super::{EPOCH_DAYS, EPOCH_MICROS, numeric};
 
 /// Rows that a new parser has room for; builders grow beyond it.
 const ROW_CAPACITY: usize = 1024;
+/// The message for bytes that are no value of their type; the caller may say which value.
+pub(crate) const MALFORMED: &str = "incorrect binary data format";
 /// Microseconds in a day, the last time of day.
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -93,13 +95,16 @@ impl BinaryParser {
 
 #[cold]
 fn malformed() -> SqlError {
-    SqlError::new(SqlState::InvalidBinaryRepresentation, "incorrect binary data format")
+    SqlError::new(SqlState::InvalidBinaryRepresentation, MALFORMED)
 }
 
 /// Exactly `N` bytes.
 #[inline]
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], SqlError> {
-    bytes.try_into().map_err(|_| malformed())
+    bytes.try_into().map_err(|_| match bytes.len() < N {
+        true => SqlError::new(SqlState::ProtocolViolation, "insufficient data left in message"),
+        false => malformed(),
+    })
 }
 
 impl Builder {

@@ -63,16 +63,21 @@ impl<S: Session> Connection<S> {
                 }
                 Message::CopyDone => true,
                 Message::CopyFail(reason) => {
-                    return Err(SqlError::new(
+                    return Err(failure(decoder.report(SqlError::new(
                         SqlState::QueryCanceled,
                         format!("COPY from stdin failed: {reason}"),
-                    )
-                    .into());
+                    ))));
                 }
                 // PostgreSQL ignores these, since clients may pipeline them.
                 Message::Flush | Message::Sync => continue,
                 Message::Terminate => return Err(Failure::Disconnected),
-                _ => return Err(Failure::protocol("unexpected message during COPY from stdin")),
+                // The two sides have lost each other; what follows cannot be understood.
+                _ => {
+                    return Err(Failure::fatal(
+                        SqlState::ProtocolViolation,
+                        "unexpected message type during COPY from stdin",
+                    ));
+                }
             };
             while let Some(rows) = decoder.next_batch(is_last).map_err(failure)? {
                 drive(sink.append(rows), guard, notices, &mut self.output).await??;

@@ -115,7 +115,7 @@ impl<S: Session> Connection<S> {
         let values = parameters.iter().zip(types).enumerate().map(|(index, (value, sql_type))| {
             let is_binary = parameter_formats.get(index) == 1;
             binary::decode_parameter(sql_type, value.as_deref(), is_binary, &options)
-                .map_err(|error| parameter_failure(error, index, &portal))
+                .map_err(|error| parameter_failure(error, index, is_binary, &portal))
         });
         let values = values.collect::<Result<Vec<_>, Failure>>()?;
         let state = PortalState::Ready(values);
@@ -225,12 +225,18 @@ fn check_formats(formats: &Formats) -> Result<(), SqlError> {
     }
 }
 
-fn parameter_failure(error: SqlError, index: usize, portal: &str) -> Failure {
+fn parameter_failure(mut error: SqlError, index: usize, is_binary: bool, portal: &str) -> Failure {
+    let number = index + 1;
+    if error.message == binary::MALFORMED {
+        error.message = format!("{} in bind parameter {number}", binary::MALFORMED);
+    }
+    // PostgreSQL does not show the value either, unless told to.
+    let value = if is_binary { "" } else { " = '...'" };
     let place = match portal {
         "" => "unnamed portal".to_owned(),
         name => format!("portal \"{name}\""),
     };
-    Failure::with_context(error, format!("{place} parameter ${}", index + 1))
+    Failure::with_context(error, format!("{place} parameter ${number}{value}"))
 }
 
 fn unknown_portal(name: &str) -> SqlError {

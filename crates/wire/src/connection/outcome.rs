@@ -80,12 +80,12 @@ impl<S: Session> Connection<S> {
                 let is_binary = matches!(format, CopyFormat::Binary);
                 let count = columns.len();
                 self.output.push(|out| backend::copy_response(b'H', is_binary, count, out));
-                let encoder = CopyEncoder::new(format, columns);
+                let mut encoder = CopyEncoder::new(format, columns);
                 self.output.push(|out| encoder.start(out));
                 let mut stream = rows;
                 let mut sending = self.sending(guard);
                 let sent =
-                    sending.rows(&encoder, &mut stream, &mut None, &mut notices, None).await?;
+                    sending.rows(&mut encoder, &mut stream, &mut None, &mut notices, None).await?;
                 let Sent::All(count) = sent else { unreachable!("there was no limit") };
                 self.output.push(|out| {
                     encoder.finish(out);
@@ -110,9 +110,9 @@ impl<S: Session> Connection<S> {
             }
             Mode::Extended(formats, limit) => (formats, limit),
         };
-        let encoder = RowEncoder::new(&rows.columns, |index| formats.get(index) == 1);
+        let mut encoder = RowEncoder::new(&rows.columns, |index| formats.get(index) == 1);
         let Rows { stream, partial, notices, .. } = &mut *rows;
-        let sent = self.sending(guard).rows(&encoder, stream, partial, notices, limit).await?;
+        let sent = self.sending(guard).rows(&mut encoder, stream, partial, notices, limit).await?;
         Ok(match sent {
             Sent::Limit => Ending::Suspended(rows),
             Sent::All(count) => Ending::Exhausted(rows.tag, rows.row_count.unwrap_or(count)),

@@ -24,7 +24,7 @@ pub(crate) trait BatchEncoder {
     fn ready(&self, batch: &RecordBatch, options: &TextOptions) -> Result<Self::Batch, SqlError>;
 
     /// Appends the message of one row.
-    fn encode(&self, batch: &mut Self::Batch, row: usize, out: &mut Vec<u8>);
+    fn encode(&mut self, batch: &mut Self::Batch, row: usize, out: &mut Vec<u8>);
 }
 
 /// What sending needs besides the rows.
@@ -52,7 +52,7 @@ impl Sending<'_> {
     /// Sends at most `limit` rows. What is left of the last batch stands in `partial`.
     pub(crate) async fn rows<E: BatchEncoder>(
         &mut self,
-        encoder: &E,
+        encoder: &mut E,
         stream: &mut RowStream,
         partial: &mut Option<(RecordBatch, usize)>,
         notices: &mut Notices,
@@ -84,7 +84,7 @@ impl Sending<'_> {
 
     async fn batch<E: BatchEncoder>(
         &mut self,
-        encoder: &E,
+        encoder: &mut E,
         batch: &RecordBatch,
         first: usize,
         count: usize,

@@ -8,6 +8,8 @@ use super::field::{Fields, Place, Split, bad_format};
 pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of the header's extension.
 const HEADER_SIZE_BYTES: usize = 19;
+/// The message for data that end within a row.
+pub(super) const CUT_OFF: &str = "unexpected EOF in COPY data";
 /// Flags that a reader may not ignore.
 const CRITICAL_FLAGS: u32 = 0xffff_0000;
 
@@ -45,7 +47,7 @@ pub(super) fn split(
 ) -> Result<Split, SqlError> {
     fields.clear();
     let incomplete = || match is_last {
-        true => Err(bad_format("unexpected EOF in COPY data")),
+        true => Err(bad_format(CUT_OFF)),
         false => Ok(Split::Incomplete),
     };
     let Some((count, _)) = input.split_first_chunk::<2>() else { return incomplete() };

@@ -5,6 +5,9 @@ use kappa_types::SqlError;
 use super::field::{Fields, Place, Split, bad_format};
 use super::format::CopyCsv;
 
+/// The message for a quote without an end.
+pub(super) const UNTERMINATED: &str = "unterminated CSV quoted field";
+
 /// Splits rows of the CSV form.
 #[derive(Debug)]
 pub(super) struct CsvSplitter {
@@ -65,7 +68,7 @@ impl CsvSplitter {
                 fields.scratch.extend_from_slice(&input[start..at]);
                 match self.quoted(input, at, &mut fields.scratch, &mut line_count) {
                     Some(end) => at = end,
-                    None if is_last => return Err(bad_format("unterminated CSV quoted field")),
+                    None if is_last => return Err(bad_format(UNTERMINATED)),
                     None => return Ok(Split::Incomplete),
                 }
                 self.push_quoted(from, fields);

@@ -9,7 +9,7 @@ use kappa_types::text::{ColumnParser, TextOptions, utf8};
 use kappa_types::{SqlError, SqlState};
 
 use super::binary;
-use super::csv::CsvSplitter;
+use super::csv::{CsvSplitter, UNTERMINATED};
 use super::field::{Fields, Split, bad_format};
 use super::format::{CopyFormat, CopyHeader};
 use super::text::TextSplitter;
@@ -154,7 +154,8 @@ impl CopyDecoder {
             return Ok(false);
         }
         if self.header == Header::Binary {
-            let size = binary::header(&self.input, is_last).map_err(|error| self.report(error))?;
+            let size = binary::header(&self.input, is_last)
+                .map_err(|error| Report { error, context: None })?;
             let Some(size) = size else { return Ok(false) };
             self.start = size;
             self.header = Header::None;
@@ -168,11 +169,11 @@ impl CopyDecoder {
                 binary::split(input, is_last, self.target.columns.len(), &mut self.fields)
             }
         };
-        match split.map_err(|error| self.report(error))? {
+        match split.map_err(|error| self.split_report(error))? {
             Split::Row { size_bytes, line_count } => {
                 match std::mem::replace(&mut self.header, Header::None) {
                     Header::None => self.append(size_bytes)?,
-                    Header::Match => self.match_names()?,
+                    Header::Match => self.match_names(size_bytes)?,
                     Header::Names | Header::Binary => {}
                 }
                 self.start += size_bytes;
@@ -201,13 +202,19 @@ impl CopyDecoder {
     }
 
     fn append(&mut self, size_bytes: usize) -> Result<(), Report> {
-        let count = self.target.columns.len();
-        if self.fields.ranges.len() != count {
-            return Err(self.wrong_field_count(size_bytes));
+        let (count, found) = (self.target.columns.len(), self.fields.ranges.len());
+        if found > count {
+            let error = bad_format("extra data after last expected column");
+            return Err(self.line_report(error, size_bytes));
         }
         let input = &self.input[self.start..];
         for column in 0..count {
-            let field = self.fields.get(self.fields.ranges[column], input);
+            let Some(field) = self.fields.ranges.get(column) else {
+                let name = &self.target.columns[column].0;
+                let error = bad_format(format!("missing data for column \"{name}\""));
+                return Err(self.line_report(error, size_bytes));
+            };
+            let field = self.fields.get(*field, input);
             let appended = match (&mut self.columns, field) {
                 (Columns::Text(parsers), Some(field)) => parsers[column].append_bytes(field),
                 (Columns::Binary(parsers), Some(field)) => parsers[column].append(field),
@@ -240,13 +247,14 @@ impl CopyDecoder {
     }
 
     /// The header must name the columns.
-    fn match_names(&self) -> Result<(), Report> {
+    fn match_names(&self, size_bytes: usize) -> Result<(), Report> {
         let input = &self.input[self.start..];
         let (found, expected) = (self.fields.ranges.len(), self.target.columns.len());
         if found != expected {
-            return Err(self.report(bad_format(format!(
+            let error = bad_format(format!(
                 "wrong number of fields in header line: got {found}, expected {expected}"
-            ))));
+            ));
+            return Err(self.line_report(error, size_bytes));
         }
         for (index, (name, _)) in self.target.columns.iter().enumerate() {
             let field = self.fields.get(self.fields.ranges[index], input);
@@ -254,22 +262,19 @@ impl CopyDecoder {
                 let got = field.map_or("null value".into(), |field| {
                     format!("\"{}\"", String::from_utf8_lossy(field))
                 });
-                return Err(self.report(bad_format(format!(
+                let error = bad_format(format!(
                     "column name mismatch in header line field {}: got {got}, expected \"{name}\"",
                     index + 1
-                ))));
+                ));
+                return Err(self.line_report(error, size_bytes));
             }
         }
         Ok(())
     }
 
+    /// An error in a line as a whole.
     #[cold]
-    fn wrong_field_count(&self, size_bytes: usize) -> Report {
-        let columns = &self.target.columns;
-        let error = match columns.get(self.fields.ranges.len()) {
-            Some((name, _)) => bad_format(format!("missing data for column \"{name}\"")),
-            None => bad_format("extra data after last expected column"),
-        };
+    fn line_report(&self, error: SqlError, size_bytes: usize) -> Report {
         let line = &self.input[self.start..self.start + size_bytes];
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -278,6 +283,9 @@ impl CopyDecoder {
 
     #[cold]
     fn value_report(&self, error: SqlError, column: usize) -> Report {
+        if error.state == SqlState::CharacterNotInRepertoire {
+            return self.report(error);
+        }
         let name = &self.target.columns[column].0;
         let field = self.fields.get(self.fields.ranges[column], &self.input[self.start..]);
         let value = match (&self.columns, field) {
@@ -288,8 +296,25 @@ impl CopyDecoder {
         Report { error, context: Some(format!("{}, column {name}{value}", self.place())) }
     }
 
+    /// The row that comes next has no end or is malformed.
     #[cold]
-    fn report(&self, error: SqlError) -> Report {
+    fn split_report(&self, error: SqlError) -> Report {
+        let column = self.target.columns.get(self.fields.ranges.len());
+        match (&self.rows, column) {
+            _ if error.message == UNTERMINATED => {
+                let rest = shown(&self.input[self.start..]);
+                Report { error, context: Some(format!("{}: \"{rest}\"", self.place())) }
+            }
+            (RowDecoder::Binary, Some((name, _))) if error.message == binary::CUT_OFF => {
+                Report { error, context: Some(format!("{}, column {name}", self.place())) }
+            }
+            _ => self.report(error),
+        }
+    }
+
+    /// An error at the row that would come next.
+    #[cold]
+    pub(crate) fn report(&self, error: SqlError) -> Report {
         Report { error, context: Some(self.place()) }
     }
 

@@ -16,6 +16,8 @@ use crate::row::{CellEncoder, checked_columns};
 pub(crate) struct CopyEncoder {
     format: CopyFormat,
     columns: Vec<ColumnDescription>,
+    /// Stands before the first row in the same message, as clients expect of the binary form.
+    prefix: Vec<u8>,
 }
 
 /// A batch ready to be encoded.
@@ -26,46 +28,49 @@ pub(crate) struct CopyBatch {
 }
 
 impl CopyEncoder {
-    pub(crate) const fn new(format: CopyFormat, columns: Vec<ColumnDescription>) -> Self {
-        Self { format, columns }
+    /// An encoder for these columns.
+    pub(crate) fn new(format: CopyFormat, columns: Vec<ColumnDescription>) -> Self {
+        let prefix = match format {
+            // The signature, no flags, no extension of the header.
+            CopyFormat::Binary => [&SIGNATURE[..], &[0; 8]].concat(),
+            _ => Vec::new(),
+        };
+        Self { format, columns, prefix }
     }
 
     /// Appends what stands before the rows.
     pub(crate) fn start(&self, out: &mut Vec<u8>) {
-        let names =
-            |write: &dyn Fn(usize, &[u8], &mut Vec<u8>), delimiter: u8, out: &mut Vec<u8>| {
-                let message = Message::begin(b'd', out);
-                for (index, column) in self.columns.iter().enumerate() {
-                    if index > 0 {
-                        message.out.push(delimiter);
-                    }
-                    write(index, column.name.as_bytes(), message.out);
-                }
-                message.out.push(b'\n');
-                message.end();
-            };
-        match &self.format {
-            CopyFormat::Text(text) if text.header != CopyHeader::None => {
-                names(&|_, name, out| write_text(name, text, out), text.delimiter, out);
-            }
-            CopyFormat::Csv(csv) if csv.header != CopyHeader::None => {
-                let single = self.columns.len() == 1;
-                names(&|_, name, out| write_csv(name, csv, false, single, out), csv.delimiter, out);
-            }
-            CopyFormat::Binary => {
-                let message = Message::begin(b'd', out);
-                message.out.extend_from_slice(SIGNATURE);
-                message.out.extend_from_slice(&[0; 8]);
-                message.end();
-            }
-            _ => {}
+        let (delimiter, header) = match &self.format {
+            CopyFormat::Text(text) => (text.delimiter, text.header),
+            CopyFormat::Csv(csv) => (csv.delimiter, csv.header),
+            CopyFormat::Binary => return,
+        };
+        if header == CopyHeader::None {
+            return;
         }
+        let message = Message::begin(b'd', out);
+        for (index, column) in self.columns.iter().enumerate() {
+            if index > 0 {
+                message.out.push(delimiter);
+            }
+            let name = column.name.as_bytes();
+            match &self.format {
+                CopyFormat::Csv(csv) => {
+                    write_csv(name, csv, false, self.columns.len() == 1, message.out);
+                }
+                CopyFormat::Text(text) => write_text(name, text, message.out),
+                CopyFormat::Binary => {}
+            }
+        }
+        message.out.push(b'\n');
+        message.end();
     }
 
     /// Appends what stands behind the rows.
-    pub(crate) fn finish(&self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if self.format == CopyFormat::Binary {
             let message = Message::begin(b'd', out);
+            message.out.append(&mut self.prefix);
             message.out.extend_from_slice(&(-1_i16).to_be_bytes());
             message.end();
         }
@@ -88,9 +93,10 @@ impl BatchEncoder for CopyEncoder {
         Ok(CopyBatch { cells: cells.collect::<Result<_, SqlError>>()?, value: Vec::new() })
     }
 
-    fn encode(&self, batch: &mut CopyBatch, row: usize, out: &mut Vec<u8>) {
+    fn encode(&mut self, batch: &mut CopyBatch, row: usize, out: &mut Vec<u8>) {
         let message = Message::begin(b'd', out);
         let out = &mut *message.out;
+        out.append(&mut self.prefix);
         match &self.format {
             CopyFormat::Binary => {
                 let count = u16::try_from(batch.cells.len()).expect("at most 1600 columns");

@@ -51,7 +51,7 @@ pub struct CopyCsv {
     pub header: CopyHeader,
     /// Around values.
     pub quote: u8,
-    /// Before a quote inside quotes.
+    /// Before a quote inside quotes; SQL takes `quote` where none is given.
     pub escape: u8,
     /// Reading: columns in which a quoted `null` is NULL too.
     pub force_null: Vec<usize>,
