@@ -12,12 +12,15 @@
 //! This crate does not know any crate of ours: it speaks TCP and reads one line of the server's output.
 //! It never waits for something to become true, and no script may.
 
+mod client;
 mod compare;
 mod copy;
 mod failure;
 mod head;
 mod index;
 mod instance;
+mod job;
+mod matrix;
 mod mode;
 mod oracle;
 mod outcome;
@@ -29,11 +32,10 @@ mod runner;
 mod server;
 mod session;
 mod split;
+mod subject;
 mod verb;
 mod work;
 mod writer;
 
 pub use report::{Report, Run};
-pub use work::{
-    Options, TargetChoice, index_path, render_index, run, scripts_directory, write_index,
-};
+pub use work::{Options, TargetChoice, index_path, render_index, run, write_index};

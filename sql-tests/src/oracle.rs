@@ -164,6 +164,9 @@ fn unequal(view: &View, what: &str, left: &str, right: &str, rows: &str) -> Fail
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instance::Instance;
+    use crate::postgres::Cluster;
+    use std::sync::Arc;
 
     #[test]
     fn a_closing_view_is_known_by_its_last_clause() {
@@ -171,5 +174,51 @@ mod tests {
         assert!(view("SELECT 1\nEMIT ON  window CLOSE").is_emitted_on_close());
         assert!(!view("SELECT 'EMIT ON WINDOW CLOSE'").is_emitted_on_close());
         assert!(!view("SELECT 1").is_emitted_on_close());
+    }
+
+    /// PostgreSQL's materialized views do not follow their tables: a view that is wrong on purpose.
+    async fn stale_view() -> Option<(Session, View)> {
+        if !Cluster::is_installed() {
+            return None;
+        }
+        let cluster = Arc::new(Cluster::start().unwrap());
+        let mut session = Session::new(Instance::create_database(cluster).await.unwrap());
+        session.execute("CREATE TABLE t (n double precision)").await.unwrap();
+        session.execute("INSERT INTO t VALUES (1), (2)").await.unwrap();
+        session.execute("CREATE MATERIALIZED VIEW v AS SELECT sum(n) AS s FROM t").await.unwrap();
+        let view = views(&mut session).await.unwrap().remove(0);
+        session.execute("INSERT INTO t VALUES (4)").await.unwrap();
+        Some((session, view))
+    }
+
+    #[tokio::test]
+    async fn a_view_that_differs_from_its_query_is_found() {
+        let Some((mut session, view)) = stale_view().await else { return };
+        session.execute(BEGIN).await.unwrap();
+        let failure = check_batch(&mut session, &view).await.unwrap_err().to_string();
+        assert!(failure.contains("differs from its query in batch"), "{failure}");
+        assert!(failure.contains("only in the view (1):\n  3\n"), "{failure}");
+        session.execute("REFRESH MATERIALIZED VIEW v").await.unwrap();
+        check_batch(&mut session, &view).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_view_that_differs_from_its_twin_is_found() {
+        let Some((mut session, view)) = stale_view().await else { return };
+        let failure = check_twin(&mut session, &view, 0).await.unwrap_err().to_string();
+        assert!(failure.contains("only in the twin (1):\n  7\n"), "{failure}");
+        session.execute("REFRESH MATERIALIZED VIEW v").await.unwrap();
+        check_twin(&mut session, &view, 1).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_agreement_that_is_not_true_is_found() {
+        let Some((mut session, _)) = stale_view().await else { return };
+        let agreement = |text: &str| vec![text.to_owned()];
+        check_agreements(&mut session, &agreement("SELECT sum(n) = 7 FROM t")).await.unwrap();
+        assert!(
+            check_agreements(&mut session, &agreement("SELECT sum(n) = 8 FROM t")).await.is_err()
+        );
+        assert!(check_agreements(&mut session, &agreement("SELECT NULL")).await.is_err());
     }
 }

@@ -1,35 +1,31 @@
-//! A whole run: which scripts, in which modes, on what, and how many at a time.
+//! A whole run: takes jobs, a few at a time, and reports.
 //!
-//! The one idea: a list of jobs that share nothing, taken by a few named threads, each with a runtime of
-//! its own; a job has a fresh directory, server and set of connections.
+//! The one idea: jobs share nothing. A few named threads take them, each with a runtime of its own; a job
+//! has a fresh directory, server and set of connections.
 
 use crate::index;
 use crate::instance::Instance;
-use crate::mode::Mode;
-use crate::page::Page;
-use crate::postgres::Cluster;
+use crate::job::{self, Job, root};
 use crate::report::{Report, Run};
-use crate::runner::Script;
 use crate::server::ServerOptions;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use crate::subject::Subject;
+use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long one script may take in one mode.
 const JOB_TIME_MAX: Duration = Duration::from_secs(300);
-/// The folder whose scripts PostgreSQL answers too; others say so in their head.
-const POSTGRES_FOLDER: &str = "sql-tests/scripts/postgres/";
 
 /// On what scripts are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetChoice {
     /// The server only.
     KappaDb,
-    /// PostgreSQL only: every script that the filters name.
+    /// PostgreSQL only: what it must answer, or everything that the filters name.
     Postgres,
-    /// The server, and PostgreSQL for its folder where it is installed.
+    /// The server, and PostgreSQL for what it must answer, where it is installed.
     Both,
 }
 
@@ -52,22 +48,13 @@ pub struct Options {
     pub keep: bool,
 }
 
-/// A script or page on one target in one mode.
-#[derive(Debug, Clone)]
-struct Job {
-    /// From the root of the project.
-    path: String,
-    mode: Mode,
-    cluster: Option<Arc<Cluster>>,
-}
-
-/// Runs scripts and pages.
+/// Runs scripts, pages, the matrix of types and client programs.
 pub fn run(options: &Options) -> Result<Report> {
-    let mut report = Report::default();
     let is_ambiguous = options.update && options.target == TargetChoice::Both;
     ensure!(!is_ambiguous, "--update needs to know whose answers to write: --target");
-    let jobs = jobs(options, &mut report.notes)?;
-    ensure!(!jobs.is_empty(), "no script matches");
+    let mut report = Report::default();
+    let jobs = job::list(options, &mut report.notes)?;
+    ensure!(!jobs.is_empty(), "nothing matches");
     let needs_server = jobs.iter().any(|job| job.cluster.is_none());
     ensure!(!needs_server || options.server.exists(), "there is no {}", options.server.display());
     let next = AtomicUsize::new(0);
@@ -89,21 +76,16 @@ pub fn run(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-/// The folder with the scripts.
-pub fn scripts_directory() -> PathBuf {
-    root().join("sql-tests/scripts")
-}
-
 /// The page that lists claims and scripts.
 pub fn index_path() -> PathBuf {
-    scripts_directory().join("INDEX.md")
+    root().join("sql-tests/scripts/INDEX.md")
 }
 
 /// The text that the page should have.
 pub fn render_index() -> Result<String> {
     let mut claims = Vec::new();
-    for path in script_paths()? {
-        let claim = parse_script(&path)?.head.claim;
+    for path in job::script_paths()? {
+        let claim = job::parse_script(&path)?.head.claim;
         claims.push((path.trim_start_matches("sql-tests/scripts/").to_owned(), claim));
     }
     Ok(index::render(&claims))
@@ -112,123 +94,6 @@ pub fn render_index() -> Result<String> {
 /// Writes the page.
 pub fn write_index() -> Result<()> {
     std::fs::write(index_path(), render_index()?).context("cannot write the index")
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the crate lies in the root")
-        .to_path_buf()
-}
-
-/// Every job that the options ask for.
-fn jobs(options: &Options, notes: &mut Vec<String>) -> Result<Vec<Job>> {
-    let modes = Mode::parse_all(&options.modes).map_err(|what| anyhow!(what))?;
-    let plain = Mode::parse("plain").map_err(|what| anyhow!(what))?;
-    let is_wanted = |path: &String| {
-        options.filters.is_empty() || options.filters.iter().any(|part| path.contains(part))
-    };
-    let scripts: Vec<_> = script_paths()?.into_iter().filter(is_wanted).collect();
-    let pages: Vec<_> = page_paths()?.into_iter().filter(is_wanted).collect();
-    let mut jobs = Vec::new();
-    if options.target != TargetChoice::Postgres {
-        for path in &scripts {
-            let head = parse_script(path)?.head;
-            let modes = modes.iter().filter(|mode| head.runs_in(mode));
-            let job = |mode: &Mode| Job { path: path.clone(), mode: mode.clone(), cluster: None };
-            jobs.extend(modes.map(job));
-        }
-        jobs.extend(pages.iter().map(|path| Job {
-            path: path.clone(),
-            mode: plain.clone(),
-            cluster: None,
-        }));
-    }
-    let for_postgres = scripts_for_postgres(&scripts, options.target)?;
-    if !for_postgres.is_empty() {
-        if Cluster::is_installed() {
-            let cluster = Some(Arc::new(Cluster::start().context("cannot start PostgreSQL")?));
-            let mode = Mode { name: "postgres".to_owned(), ..plain };
-            let job = |path: &String| Job {
-                path: path.clone(),
-                mode: mode.clone(),
-                cluster: cluster.clone(),
-            };
-            jobs.extend(for_postgres.iter().map(job));
-        } else if options.target == TargetChoice::Postgres {
-            bail!("PostgreSQL 15 is not installed");
-        } else {
-            notes.push(
-                "PostgreSQL 15 is not installed: its scripts ran against the recorded answers"
-                    .into(),
-            );
-        }
-    }
-    Ok(jobs)
-}
-
-/// The scripts that PostgreSQL answers too; all of them where it is the only target.
-fn scripts_for_postgres(scripts: &[String], target: TargetChoice) -> Result<Vec<String>> {
-    let mut chosen = Vec::new();
-    for path in scripts {
-        let is_chosen = match target {
-            TargetChoice::KappaDb => false,
-            TargetChoice::Postgres => true,
-            TargetChoice::Both => {
-                path.starts_with(POSTGRES_FOLDER) || parse_script(path)?.head.is_for_postgres
-            }
-        };
-        if is_chosen {
-            chosen.push(path.clone());
-        }
-    }
-    Ok(chosen)
-}
-
-/// Scripts, from the root of the project.
-fn script_paths() -> Result<Vec<String>> {
-    paths("sql-tests/scripts", "slt")
-}
-
-/// Pages that have an answer to check.
-fn page_paths() -> Result<Vec<String>> {
-    let mut pages = Vec::new();
-    let mut candidates = paths("docs", "md")?;
-    if root().join("README.md").exists() {
-        candidates.push("README.md".to_owned());
-    }
-    for path in candidates {
-        if Page::parse(&std::fs::read_to_string(root().join(&path))?).is_script() {
-            pages.push(path);
-        }
-    }
-    Ok(pages)
-}
-
-fn paths(directory: &str, extension: &str) -> Result<Vec<String>> {
-    let mut paths = Vec::new();
-    let mut directories = vec![root().join(directory)];
-    while let Some(directory) = directories.pop() {
-        let entries = std::fs::read_dir(&directory)
-            .with_context(|| format!("cannot list {}", directory.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
-                let path = path.strip_prefix(root()).context("outside the root")?;
-                paths.push(path.to_str().context("a path that is not UTF-8")?.to_owned());
-            }
-        }
-    }
-    paths.sort_unstable();
-    Ok(paths)
-}
-
-fn parse_script(path: &str) -> Result<Script> {
-    let text = std::fs::read_to_string(root().join(path))
-        .with_context(|| format!("cannot read {path}"))?;
-    Script::parse(path, &text).map_err(|what| anyhow!("{path}: {what}"))
 }
 
 /// Runs one job in a runtime of its own; everything that goes wrong is in the result.
@@ -258,7 +123,11 @@ async fn execute(job: &Job, options: &Options) -> Result<(), String> {
     let instance = instance.map_err(|failure| {
         format!("{failure}\n{}", std::fs::read_to_string(log_file).unwrap_or_default())
     })?;
-    let result = execute_on(job, options, &instance).await;
+    let subject = Subject::of(&job.path);
+    let result = match options.update {
+        true => subject.update(&root(), &job.path, &instance).await,
+        false => subject.run(&root(), &job.path, &job.mode, &instance).await,
+    };
     if options.keep {
         let kept = directory.keep();
         return result.map_err(|what| format!("{what}\nkept {}", kept.display()));
@@ -267,26 +136,6 @@ async fn execute(job: &Job, options: &Options) -> Result<(), String> {
         log if log.is_empty() => what,
         log => format!("{what}\nthe end of the server's log:\n{log}"),
     })
-}
-
-async fn execute_on(job: &Job, options: &Options, instance: &Arc<Instance>) -> Result<(), String> {
-    let path = root().join(&job.path);
-    let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
-    let is_page = job.path.ends_with(".md");
-    if options.update {
-        let updated = match is_page {
-            true => Page::parse(&text).update(instance).await,
-            false => Script::parse(&job.path, &text)?.update(instance).await?,
-        };
-        if updated != text {
-            std::fs::write(&path, updated).map_err(|error| error.to_string())?;
-        }
-        return instance.finish().await.map_err(|failure| failure.to_string());
-    }
-    match is_page {
-        true => Page::parse(&text).run(&job.path, instance).await,
-        false => Script::parse(&job.path, &text)?.run(&job.mode, instance).await,
-    }
 }
 
 fn server_options(job: &Job, options: &Options, directory: &Path) -> ServerOptions {

@@ -1,0 +1,80 @@
+//! What a job runs: a script, a page, the matrix of types or a client program, told by its ending.
+
+use crate::client;
+use crate::instance::Instance;
+use crate::matrix;
+use crate::mode::Mode;
+use crate::page::Page;
+use crate::runner::Script;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// `.slt`: records for sqllogictest.
+    Script,
+    /// `.md`: SQL and answers in fences.
+    Page,
+    /// `.txt`: the matrix of types.
+    Matrix,
+    /// `.py`: a program that uses a driver.
+    Client,
+}
+
+impl Subject {
+    /// What the file at a path is.
+    pub(crate) fn of(path: &str) -> Self {
+        match path.rsplit_once('.').map(|(_, ending)| ending) {
+            Some("md") => Self::Page,
+            Some("txt") => Self::Matrix,
+            Some("py") => Self::Client,
+            _ => Self::Script,
+        }
+    }
+
+    /// Runs the file at a path, from the project's root.
+    pub(crate) async fn run(
+        self,
+        root: &Path,
+        path: &str,
+        mode: &Mode,
+        instance: &Arc<Instance>,
+    ) -> Result<(), String> {
+        if self == Self::Client {
+            return client::run(root, path, instance).await;
+        }
+        let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;
+        match self {
+            Self::Page => Page::parse(&text).run(path, instance).await,
+            Self::Script => Script::parse(path, &text)?.run(mode, instance).await,
+            Self::Matrix | Self::Client => {
+                let met = matrix::answer(&text, instance).await;
+                matrix::compare(&text, &met.map_err(|failure| failure.to_string())?)?;
+                instance.finish().await.map_err(|failure| failure.to_string())
+            }
+        }
+    }
+
+    /// Writes what the instance answers into the file at a path.
+    pub(crate) async fn update(
+        self,
+        root: &Path,
+        path: &str,
+        instance: &Arc<Instance>,
+    ) -> Result<(), String> {
+        let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;
+        let updated = match self {
+            Self::Client => text.clone(),
+            Self::Page => Page::parse(&text).update(instance).await,
+            Self::Script => Script::parse(path, &text)?.update(instance).await?,
+            Self::Matrix => {
+                matrix::answer(&text, instance).await.map_err(|failure| failure.to_string())?
+            }
+        };
+        if updated != text {
+            std::fs::write(root.join(path), updated).map_err(|error| error.to_string())?;
+        }
+        instance.finish().await.map_err(|failure| failure.to_string())
+    }
+}
