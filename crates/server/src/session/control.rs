@@ -1,0 +1,123 @@
+//! Functions that do something to the server: `SELECT kappa_settle()` and its like.
+//!
+//! * `kappa_settle()`: waits until every view holds everything committed so far.
+//! * `kappa_seal()`: writes everything into segments; for measurements and tests.
+//! * `kappa_set_clock(timestamptz)`: only with `--clock manual`.
+//!
+//! The one idea: a statement that is nothing but such a call is recognised as a whole; the functions
+//! exist nowhere else, so a query can never do one of these things by the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::StringViewArray;
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::record_batch::RecordBatch;
+use futures::StreamExt;
+use kappa_types::text::{TextOptions, parse_value};
+use kappa_types::{SqlError, SqlState, SqlType};
+use kappa_wire::{ColumnDescription, Outcome};
+
+use super::error::log_error;
+use crate::engine::Engine;
+
+/// Longest wait of `kappa_settle()`.
+const SETTLE_WAIT: Duration = Duration::from_secs(300);
+
+/// One such call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    Settle,
+    Seal,
+    SetClock(String),
+}
+
+impl Control {
+    /// The call that `text` is, if it is one.
+    pub(super) fn recognize(text: &str) -> Option<Self> {
+        let text = text.trim().trim_end_matches(';').trim_end();
+        let select = text.get(..6).filter(|word| word.eq_ignore_ascii_case("select"))?;
+        let call = text[select.len()..].trim();
+        let (name, rest) = call.split_once('(')?;
+        let argument = rest.strip_suffix(')')?.trim();
+        match (name.trim().to_ascii_lowercase().as_str(), argument) {
+            ("kappa_settle", "") => Some(Self::Settle),
+            ("kappa_seal", "") => Some(Self::Seal),
+            ("kappa_set_clock", literal) => {
+                let literal = literal.trim_start_matches("timestamptz").trim();
+                let time = literal.strip_prefix('\'')?.strip_suffix('\'')?;
+                (!time.contains('\'')).then(|| Self::SetClock(time.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Settle => "kappa_settle",
+            Self::Seal => "kappa_seal",
+            Self::SetClock(_) => "kappa_set_clock",
+        }
+    }
+
+    /// The one column of the answer.
+    pub(super) fn columns(&self) -> Vec<ColumnDescription> {
+        vec![ColumnDescription::new(self.name(), SqlType::Text)]
+    }
+
+    /// Does it; the answer is one empty text, as of a void function.
+    pub(super) async fn run(
+        &self,
+        engine: &Arc<Engine>,
+        text: &TextOptions,
+    ) -> Result<Outcome, SqlError> {
+        match self {
+            Self::Settle => {
+                engine.cut(engine.log.durable_time(), SETTLE_WAIT).await?;
+            }
+            Self::Seal => {
+                engine.cut(engine.log.durable_time(), SETTLE_WAIT).await?;
+                tokio::task::block_in_place(|| engine.log.seal()).map_err(log_error)?;
+            }
+            Self::SetClock(time) => set_clock(engine, time, text)?,
+        }
+        let column = SqlType::Text.field(self.name(), true);
+        let schema = Arc::new(arrow::datatypes::Schema::new(vec![column]));
+        let batch = RecordBatch::try_new(schema, vec![Arc::new(StringViewArray::from(vec![""]))])
+            .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
+        Ok(Outcome::Rows {
+            columns: self.columns(),
+            rows: futures::stream::iter([Ok(batch)]).boxed(),
+            tag: "SELECT".to_owned(),
+            row_count: None,
+        })
+    }
+}
+
+fn set_clock(engine: &Engine, time: &str, text: &TextOptions) -> Result<(), SqlError> {
+    let Some(clock) = &engine.manual_clock else {
+        return Err(SqlError::new(
+            SqlState::ObjectNotInPrerequisiteState,
+            "the clock of this server cannot be set",
+        )
+        .with_hint("Only a server started with --clock manual has a clock that can be set."));
+    };
+    let value = parse_value(&SqlType::Timestamptz, time, text)?;
+    let value = arrow::array::AsArray::as_primitive::<TimestampMicrosecondType>(&value);
+    clock.set_micros(value.value(0));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_call_alone_is_recognised() {
+        assert_eq!(Control::recognize("select KAPPA_SETTLE();"), Some(Control::Settle));
+        let clock = Control::recognize("SELECT kappa_set_clock('2030-01-01')");
+        assert_eq!(clock, Some(Control::SetClock("2030-01-01".to_owned())));
+        assert_eq!(Control::recognize("SELECT kappa_settle() FROM t"), None);
+        assert_eq!(Control::recognize("SELECT kappa_settle(), 1"), None);
+    }
+}

@@ -1,0 +1,21 @@
+//! Reading: relations at a cut as tables of DataFusion, and queries over them.
+//!
+//! * `query`: a bound query into a stream of rows.
+//! * `provider`: which table stands for a relation: contents, rows of a table, history, system rows.
+//! * `contents`, `history`: those tables. `range`: what filters say about single columns.
+
+mod contents;
+mod history;
+mod provider;
+mod query;
+mod range;
+
+pub(super) use provider::Reader;
+pub(super) use query::{collect, stream};
+
+use kappa_types::SqlError;
+
+/// An error of contents: a time that was compacted away is 72000.
+pub(crate) fn read_error(error: kappa_serving::Error) -> SqlError {
+    error.into()
+}

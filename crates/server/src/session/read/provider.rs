@@ -1,0 +1,115 @@
+//! [`Reader`]: which table of DataFusion stands for a relation, at one cut and in one transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use kappa_catalog::{Relation, RelationKind};
+use kappa_sql::{RelationSource, ScanTarget};
+use kappa_system::SystemContext;
+use kappa_types::{DeltaBatch, RelationId, SqlError, SqlState};
+
+use super::contents::{ContentsTable, RowsTable};
+use super::history::HistoryTable;
+use super::read_error;
+use crate::engine::{Cut, Engine};
+use crate::session::error::arrow_error;
+use crate::session::planner::REBUILD_DIFF;
+use crate::session::write::multiset::after_changes;
+use crate::system;
+
+/// Reads relations for one statement.
+pub(in crate::session) struct Reader {
+    pub(in crate::session) engine: Arc<Engine>,
+    /// When everything is read.
+    pub(in crate::session) cut: Cut,
+    /// Tables that are read at their head instead, under locks: those that the statement changes.
+    pub(in crate::session) head: Option<RelationId>,
+    /// What the transaction has changed itself.
+    pub(in crate::session) own: BTreeMap<RelationId, Vec<DeltaBatch>>,
+    /// For system relations.
+    pub(in crate::session) system: SystemContext,
+}
+
+impl Reader {
+    /// The table for a scan.
+    ///
+    /// # Errors
+    /// 55000 for a view that is not complete; of the log.
+    pub(in crate::session) fn table(
+        &self,
+        source: &RelationSource,
+    ) -> Result<Arc<dyn TableProvider>, SqlError> {
+        match &source.target {
+            ScanTarget::Relation(relation) => self.relation(relation),
+            ScanTarget::System { namespace, name } => {
+                let batches = self.system_rows(namespace, name)?;
+                Ok(Arc::new(RowsTable::new(source.schema.arrow(), batches)))
+            }
+        }
+    }
+
+    fn relation(&self, relation: &Arc<Relation>) -> Result<Arc<dyn TableProvider>, SqlError> {
+        // The plan may be older than the cut: a REBUILD in between changed the version.
+        let current = self.cut.snapshot.relation(relation.id).ok_or_else(|| gone(relation))?;
+        match &current.kind {
+            RelationKind::Source { .. } => self.source(&current),
+            RelationKind::Table { .. } => self.rows(&current),
+            RelationKind::MaterializedView { .. } => {
+                self.engine.check_readable(&current.name, current.version, self.cut.at)?;
+                let contents =
+                    self.engine.store.get(current.version).ok_or_else(|| gone(relation))?;
+                let schema = current.schema.clone();
+                Ok(Arc::new(ContentsTable::new(contents, self.cut.clone(), schema)))
+            }
+            RelationKind::View { .. } => Err(SqlError::new(
+                SqlState::InternalError,
+                format!("view \"{}\" was not replaced by its query", current.name),
+            )),
+        }
+    }
+
+    fn source(&self, relation: &Relation) -> Result<Arc<dyn TableProvider>, SqlError> {
+        let log = self.engine.log.clone();
+        let history =
+            HistoryTable::new(log, relation.id, relation.schema.clone(), self.cut.at);
+        let own = self.own.get(&relation.id).map_or(&[][..], Vec::as_slice);
+        if own.is_empty() {
+            return Ok(Arc::new(history));
+        }
+        let added = own.iter().map(|delta| delta.rows.clone()).collect();
+        let added = RowsTable::new(relation.schema.arrow(), added);
+        Ok(Arc::new(super::history::WithOwn::new(history, added)))
+    }
+
+    fn rows(&self, relation: &Relation) -> Result<Arc<dyn TableProvider>, SqlError> {
+        let contents = self.engine.tables.get(relation.id).ok_or_else(|| gone(relation))?;
+        let at = if self.head == Some(relation.id) { kappa_serving::HEAD } else { self.cut.at };
+        let batches = contents.rows.scan(at, None, &[]).map_err(read_error)?;
+        let schema = relation.schema.arrow();
+        let own = self.own.get(&relation.id).map_or(&[][..], Vec::as_slice);
+        let batches = after_changes(&schema, batches, own).map_err(arrow_error)?;
+        Ok(Arc::new(RowsTable::new(schema, batches)))
+    }
+
+    fn system_rows(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Vec<arrow::record_batch::RecordBatch>, SqlError> {
+        if let Some(view) = name.strip_prefix(REBUILD_DIFF) {
+            return system::rebuild_diff::rows(&self.engine, &self.cut, view);
+        }
+        if let Some(table) = system::find(name) {
+            return Ok(vec![(table.rows)(&self.engine, &self.cut)?]);
+        }
+        Ok(vec![kappa_system::relation_rows(&self.system, namespace, name)?])
+    }
+}
+
+fn gone(relation: &Relation) -> SqlError {
+    SqlError::new(
+        SqlState::UndefinedTable,
+        format!("relation \"{}\" does not exist", relation.name),
+    )
+}

@@ -1,0 +1,114 @@
+//! A bound query into a stream of rows.
+//!
+//! The one idea: the plan was made without data; here each scan gets the table that stands for its
+//! relation at the cut, DataFusion optimizes and runs it, and every batch comes out in the types
+//! that the client was told.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::compute::cast;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use futures::{StreamExt, TryStreamExt};
+use kappa_sql::{BoundQuery, RelationSource};
+use kappa_types::{SqlError, SqlType};
+use kappa_wire::RowStream;
+
+use super::Reader;
+use crate::session::error::{arrow_error, query_error};
+
+/// The rows of a query.
+///
+/// # Errors
+/// Of planning; errors of single rows come out of the stream.
+pub(in crate::session) async fn stream(
+    state: &SessionState,
+    reader: &Reader,
+    query: &BoundQuery,
+    parameters: &[ArrayRef],
+) -> Result<RowStream, SqlError> {
+    let plan = query.with_parameters(parameters)?;
+    let plan = with_tables(plan, reader)?;
+    let physical = state.create_physical_plan(&plan).await.map_err(query_error)?;
+    let rows = execute_stream(physical, state.task_ctx()).map_err(query_error)?;
+    let types: Vec<SqlType> = query.columns.iter().map(|(_, sql_type)| sql_type.clone()).collect();
+    let schema = output_schema(query);
+    // The pin keeps the cut readable as long as rows are taken.
+    let pin = reader.cut.pin.clone();
+    let rows = rows.map(move |batch| {
+        let _pin = &pin;
+        batch.map_err(query_error).and_then(|batch| in_types(&batch, &types, &schema))
+    });
+    Ok(rows.boxed())
+}
+
+/// All rows of a query.
+///
+/// # Errors
+/// Of planning and of any row.
+pub(in crate::session) async fn collect(
+    state: &SessionState,
+    reader: &Reader,
+    query: &BoundQuery,
+    parameters: &[ArrayRef],
+) -> Result<Vec<RecordBatch>, SqlError> {
+    stream(state, reader, query, parameters).await?.try_collect().await
+}
+
+/// The plan with a table for each scan.
+pub(in crate::session) fn with_tables(
+    plan: LogicalPlan,
+    reader: &Reader,
+) -> Result<LogicalPlan, SqlError> {
+    let replaced = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::TableScan(mut scan) => {
+            let source: Option<&RelationSource> = scan.source.downcast_ref();
+            let Some(source) = source else {
+                return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+            };
+            let table = reader
+                .table(source)
+                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+            scan.source = provider_as_source(table);
+            Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+        }
+        other => Ok(Transformed::no(other)),
+    });
+    replaced.map(|plan| plan.data).map_err(query_error)
+}
+
+fn output_schema(query: &BoundQuery) -> SchemaRef {
+    let fields = query.columns.iter().map(|(name, sql_type)| sql_type.field(name, true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The batch in exactly these types: kernels may give Utf8 where the type is Utf8View, and the like.
+fn in_types(
+    batch: &RecordBatch,
+    types: &[SqlType],
+    schema: &SchemaRef,
+) -> Result<RecordBatch, SqlError> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(types)
+        .map(|(column, sql_type)| {
+            let wanted = sql_type.arrow();
+            if wanted.equals_datatype(column.data_type()) {
+                Ok(Arc::clone(column))
+            } else {
+                cast(column, &wanted)
+            }
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(arrow_error)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(arrow_error)
+}
