@@ -247,3 +247,141 @@ fn difference<I: Ord + Copy, T: Written>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::{Edit, Namespace};
+    use kappa_types::NamespaceId;
+    use parking_lot::Mutex;
+
+    /// A store in memory that fails from some call on.
+    #[derive(Clone, Default)]
+    struct Double {
+        values: Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>,
+        /// Calls of `apply` that succeed; then one fails, then all succeed again. Zero: none fails.
+        apply_count_left: Arc<AtomicUsize>,
+    }
+
+    impl MetaStore for Double {
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
+            Ok(self.values.lock().get(key).cloned())
+        }
+        fn scan_prefix(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Broken> {
+            let values = self.values.lock();
+            let found = values.iter().filter(|(key, _)| key.starts_with(prefix));
+            Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+        fn apply(&mut self, batch: Batch) -> Result<(), Broken> {
+            let left = self.apply_count_left.load(Ordering::SeqCst);
+            self.apply_count_left.store(left.saturating_sub(1), Ordering::SeqCst);
+            if left == 1 {
+                return Err(Broken("as told".to_owned()));
+            }
+            for (key, value) in batch {
+                match value {
+                    Some(value) => self.values.lock().insert(key, value),
+                    None => self.values.lock().remove(&key),
+                };
+            }
+            Ok(())
+        }
+        fn sync(&mut self) -> Result<(), Broken> {
+            Ok(())
+        }
+        fn wipe(&mut self) -> Result<(), Broken> {
+            self.values.lock().clear();
+            Ok(())
+        }
+    }
+
+    /// Records that create and drop namespaces with long comments.
+    fn log() -> Vec<(Timestamp, Bytes)> {
+        let namespace = |id: u32| Namespace {
+            id: NamespaceId(id),
+            oid: 20_000 + id,
+            name: format!("n{id}"),
+            owner: "kappa".to_owned(),
+            comment: Some("long ".repeat(id as usize * 100)),
+        };
+        let edits = (20..30).flat_map(|id| {
+            let drop = (id % 3 == 0).then_some(Edit::DropNamespace(NamespaceId(id)));
+            [Some(Edit::CreateNamespace(namespace(id))), drop].into_iter().flatten()
+        });
+        (1..)
+            .zip(edits)
+            .map(|(time, edit)| {
+                let record = DdlRecord { edits: vec![edit], ..DdlRecord::default() };
+                (Timestamp(time), record.encode())
+            })
+            .collect()
+    }
+
+    fn open(store: &Double, log: &[(Timestamp, Bytes)]) -> (Index, Snapshot) {
+        Index::from_store(Some(Box::new(store.clone())), log.iter().cloned()).expect("log is sound")
+    }
+
+    /// How many records the store spares a start, and that what it holds is right.
+    fn loaded_count(store: &Double, log: &[(Timestamp, Bytes)]) -> usize {
+        let index = Index { store: Some(Box::new(store.clone())), fingerprint: 0 };
+        let Some((snapshot, count)) = index.load(log) else { return 0 };
+        let (_, expected) = Index::from_store(None, log[..count].iter().cloned()).expect("sound");
+        assert_eq!(format!("{snapshot:?}"), format!("{expected:?}"));
+        count
+    }
+
+    #[test]
+    fn a_start_loads_what_the_index_has() {
+        let (store, log) = (Double::default(), log());
+        assert_eq!(loaded_count(&store, &log), 0);
+        open(&store, &log[..5]);
+        assert_eq!(loaded_count(&store, &log), 5);
+        open(&store, &log);
+        assert_eq!(loaded_count(&store, &log), log.len());
+    }
+
+    #[test]
+    fn following_is_the_same_as_rewriting() {
+        let (store, rewritten, log) = (Double::default(), Double::default(), log());
+        let (mut index, mut before) = open(&store, &[]);
+        for (count, (time, bytes)) in (1..).zip(&log) {
+            let record = DdlRecord::decode(bytes).expect("sound");
+            let after = before.after(*time, &record.edits);
+            index.follow(&record, &before, &after);
+            assert_eq!(loaded_count(&store, &log), count);
+            rewritten.values.lock().clear();
+            open(&rewritten, &log[..count]);
+            assert_eq!(*store.values.lock(), *rewritten.values.lock());
+            before = after;
+        }
+    }
+
+    #[test]
+    fn a_failed_write_makes_the_index_again() {
+        let (store, log) = (Double::default(), log());
+        let (mut index, before) = open(&store, &log[..4]);
+        let record = DdlRecord::decode(&log[4].1).expect("sound");
+        let after = before.after(log[4].0, &record.edits);
+        store.apply_count_left.store(1, Ordering::SeqCst);
+        index.follow(&record, &before, &after);
+        assert_eq!(loaded_count(&store, &log), 5);
+    }
+
+    #[test]
+    fn a_damaged_value_is_not_loaded() {
+        let (store, log) = (Double::default(), log());
+        open(&store, &log);
+        let keys: Vec<Vec<u8>> = store.values.lock().keys().cloned().collect();
+        for key in keys {
+            let sound = store.values.lock()[&key].clone();
+            let mut damaged = sound.clone();
+            *damaged.last_mut().expect("no value is empty") ^= 1;
+            store.values.lock().insert(key.clone(), damaged);
+            assert_eq!(loaded_count(&store, &log), 0);
+            store.values.lock().insert(key, sound);
+        }
+        assert_eq!(loaded_count(&store, &log), log.len());
+    }
+}
