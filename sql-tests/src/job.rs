@@ -9,7 +9,7 @@ use crate::mode::Mode;
 use crate::page::Page;
 use crate::postgres::Cluster;
 use crate::runner::Script;
-use crate::subject::Subject;
+use crate::subject::{Subject, WITHOUT_FILE};
 use crate::work::{Options, TargetChoice};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ fn list_for_postgres(
 fn is_for_postgres(path: &str) -> Result<bool> {
     match Subject::of(path) {
         Subject::Matrix | Subject::Client => Ok(true),
-        Subject::Page => Ok(false),
+        Subject::Page | Subject::KillWriters | Subject::KillRebuild => Ok(false),
         Subject::Script => {
             Ok(path.starts_with(POSTGRES_FOLDER) || parse_script(path)?.head.is_for_postgres)
         }
@@ -111,6 +111,7 @@ fn all_paths(notes: &mut Vec<String>) -> Result<Vec<String>> {
     let mut all = script_paths()?;
     all.extend(page_paths()?);
     all.push(matrix::PATH.to_owned());
+    all.extend(WITHOUT_FILE.iter().map(|path| (*path).to_owned()));
     let clients = paths("sql-tests/clients", "py")?;
     if root().join(client::PYTHON).exists() {
         all.extend(clients);

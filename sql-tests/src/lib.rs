@@ -20,6 +20,7 @@ mod head;
 mod index;
 mod instance;
 mod job;
+mod kill;
 mod matrix;
 mod mode;
 mod oracle;

@@ -2,6 +2,7 @@
 
 use crate::client;
 use crate::instance::Instance;
+use crate::kill;
 use crate::matrix;
 use crate::mode::Mode;
 use crate::page::Page;
@@ -20,11 +21,21 @@ pub(crate) enum Subject {
     Matrix,
     /// `.py`: a program that uses a driver.
     Client,
+    /// `kill/writers`: kills under writers.
+    KillWriters,
+    /// `kill/rebuild`: kills in every phase of a rebuild.
+    KillRebuild,
 }
+
+/// What can be run and is no file.
+pub(crate) const WITHOUT_FILE: &[&str] = &["kill/writers", "kill/rebuild"];
 
 impl Subject {
     /// What the file at a path is.
     pub(crate) fn of(path: &str) -> Self {
+        if WITHOUT_FILE.contains(&path) {
+            return if path == "kill/writers" { Self::KillWriters } else { Self::KillRebuild };
+        }
         match path.rsplit_once('.').map(|(_, ending)| ending) {
             Some("md") => Self::Page,
             Some("txt") => Self::Matrix,
@@ -41,14 +52,17 @@ impl Subject {
         mode: &Mode,
         instance: &Arc<Instance>,
     ) -> Result<(), String> {
-        if self == Self::Client {
-            return client::run(root, path, instance).await;
+        match self {
+            Self::Client => return client::run(root, path, instance).await,
+            Self::KillWriters => return kill::run_writers(instance).await,
+            Self::KillRebuild => return kill::run_rebuild(instance).await,
+            Self::Script | Self::Page | Self::Matrix => {}
         }
         let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;
         match self {
             Self::Page => Page::parse(&text).run(path, instance).await,
             Self::Script => Script::parse(path, &text)?.run(mode, instance).await,
-            Self::Matrix | Self::Client => {
+            _ => {
                 let met = matrix::answer(&text, instance).await;
                 matrix::compare(&text, &met.map_err(|failure| failure.to_string())?)?;
                 instance.finish().await.map_err(|failure| failure.to_string())
@@ -63,14 +77,14 @@ impl Subject {
         path: &str,
         instance: &Arc<Instance>,
     ) -> Result<(), String> {
+        if matches!(self, Self::Client | Self::KillWriters | Self::KillRebuild) {
+            return Ok(());
+        }
         let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;
         let updated = match self {
-            Self::Client => text.clone(),
             Self::Page => Page::parse(&text).update(instance).await,
             Self::Script => Script::parse(path, &text)?.update(instance).await?,
-            Self::Matrix => {
-                matrix::answer(&text, instance).await.map_err(|failure| failure.to_string())?
-            }
+            _ => matrix::answer(&text, instance).await.map_err(|failure| failure.to_string())?,
         };
         if updated != text {
             std::fs::write(root.join(path), updated).map_err(|error| error.to_string())?;

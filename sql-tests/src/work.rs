@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long one script may take in one mode.
-const JOB_TIME_MAX: Duration = Duration::from_secs(300);
+const JOB_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// On what scripts are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
