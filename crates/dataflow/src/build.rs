@@ -8,16 +8,21 @@
 //! The one idea: a [`Stage`] says which rows must meet on one worker and what runs there; how rows
 //! travel is not said here.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use kappa_plan::{Input, Node, NodePath, NullTime, Operator as Plan, ViewPlan, Window};
 
 use crate::Error;
 use crate::operator::{
-    Aggregate, AssignWindow, Close, Filter, Operator, Project, WindowAggregate,
+    Aggregate, AssignWindow, Close, Filter, Join, JoinOptions, Operator, Project, WindowAggregate,
     WindowAggregateOptions,
 };
-use crate::state::{GroupLayout, hash_rows, virtual_node, worker_of};
+use crate::state::{
+    Arrangement, ArrangementOptions, GroupLayout, hash_rows, virtual_node, worker_of,
+};
 
 /// The worker that operators are built for.
 #[derive(Clone, Copy, Debug)]
@@ -205,8 +210,30 @@ fn join(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
     let Plan::Join { left, right, kind, residual } = &plan.operator else {
         unreachable!("the caller has matched the node")
     };
-    let _ = (left, right, kind, residual, path, place);
-    Err(Error::Unsupported("a join".into()))
+    let mut inputs = Vec::new();
+    let mut sides = Vec::new();
+    for (index, side) in [left, right].into_iter().enumerate() {
+        let Plan::Arrange { input, key } = &side.operator else {
+            return Err(Error::Unsupported("a join of rows that are not arranged".to_owned()));
+        };
+        let arrangement = Arrangement::new(ArrangementOptions {
+            schema: input.schema.clone(),
+            key: key.clone(),
+            append_only: input.properties.append_only,
+        });
+        sides.push(Rc::new(RefCell::new(arrangement)));
+        inputs.push((node(side, &path.child(index as u8), place)?, Route::Key(key.clone())));
+    }
+    let [left_side, right_side] = <[_; 2]>::try_from(sides).unwrap_or_else(|_| unreachable!());
+    let operator = Join::new(JoinOptions {
+        sides: [left_side, right_side],
+        kind: *kind,
+        residual: residual.as_ref().map(|residual| residual.physical.clone()),
+        schema: plan.schema.clone(),
+        left_column_count: left.schema.fields().len(),
+        position: path.to_string(),
+    });
+    Ok(keyed("Join", inputs, operator))
 }
 
 fn row_stage(input: Stage, operator: impl Operator + 'static) -> Stage {

@@ -35,3 +35,4 @@ pub use error::Error;
 pub use options::RuntimeOptions;
 pub use progress::{Phase, Progress};
 pub use runtime::{OnDdl, Runtime, error_schema, late_schema};
+pub use state::State;

@@ -11,6 +11,7 @@ use kappa_log::Log;
 use kappa_plan::ViewPlan;
 use kappa_serving::Store;
 use kappa_types::{Timestamp, VersionId};
+use parking_lot::Mutex;
 
 use super::coordinator::Event;
 use super::shared::Shared;
@@ -32,7 +33,7 @@ pub struct Runtime {
     shared: Arc<Shared>,
     events: Sender<Event>,
     /// Ended by the drop.
-    threads: Option<Threads>,
+    threads: Mutex<Option<Threads>>,
 }
 
 impl fmt::Debug for Runtime {
@@ -68,7 +69,7 @@ impl Runtime {
             initial,
             on_ddl,
         })?;
-        Ok(Self { shared, events, threads: Some(threads) })
+        Ok(Self { shared, events, threads: Mutex::new(Some(threads)) })
     }
 
     /// Whether every node of `plan` has an operator. To be asked before a statement is logged,
@@ -127,13 +128,10 @@ impl Runtime {
         self.shared.wait_until(version, timeout, done)
     }
 
-    /// Ends all threads and waits for them. The store keeps its contents.
-    pub fn stop(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        if let Some(threads) = self.threads.take() {
+    /// Ends all threads and waits for them. The store keeps its contents; later calls of
+    /// [`Runtime::execute`] answer [`Error::Stopped`].
+    pub fn stop(&self) {
+        if let Some(threads) = self.threads.lock().take() {
             // A coordinator that has ended by itself needs no telling.
             let _ = self.events.send(Event::Stop);
             threads.join();
@@ -143,6 +141,6 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }

@@ -1,8 +1,8 @@
 //! [`State`]: what an operator keeps between times, behind one face.
 //!
 //! State is divided by virtual node and key, and reached by batches of keys in two steps: *request*
-//! (find or make the places of all keys of a batch, [`super::GroupTable::request`],
-//! [`super::Arrangement::request`]), then *apply*. Between the two a cold partition could be read
+//! (find or make the places of all keys of a batch, `GroupTable::request`,
+//! `Arrangement::request`), then *apply*. Between the two a cold partition could be read
 //! without blocking a worker; today everything is warm.
 
 use arrow::record_batch::RecordBatch;
@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 /// * Only looked at between times.
 /// * Refilling an empty state with the batches of `export`, in any order and split in any way by
 ///   virtual node, gives an equal state.
-pub(crate) trait State {
+pub trait State {
     /// Bytes in memory, allocated or used.
     fn size_bytes(&self) -> usize;
 

@@ -1,6 +1,7 @@
 //! What operators keep: the only place with hash maps. Knows rows and keys, no plans and no time.
 
 mod accumulator;
+mod arrangement;
 mod bits;
 mod encode;
 mod group_layout;
@@ -9,11 +10,11 @@ mod hash;
 mod interface;
 mod key_table;
 mod row_table;
+mod slot_column;
 
-pub(crate) use encode::RowEncoder;
+pub(crate) use arrangement::{Arrangement, ArrangementOptions, SlotChange};
 pub(crate) use group_layout::GroupLayout;
 pub(crate) use group_table::{GroupRows, GroupTable};
 pub(crate) use hash::{hash_rows, virtual_node, worker_of};
-pub(crate) use interface::State;
-pub(crate) use key_table::{ABSENT, KeyTable};
+pub use interface::State;
 pub(crate) use row_table::RowTable;

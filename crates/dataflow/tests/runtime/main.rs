@@ -1,0 +1,9 @@
+//! The runtime against a real log and real contents.
+
+mod ddl;
+mod fixture;
+mod plan;
+
+mod closing;
+mod live;
+mod rebuild;
