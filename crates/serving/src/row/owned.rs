@@ -25,9 +25,15 @@ fn own(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Utf8View => {
             let views = column.as_string_view();
-            match is_wasteful(column, views.len() * 16 + views.total_buffer_bytes_used()) {
-                true => Arc::new(views.gc()),
-                false => Arc::clone(column),
+            let needed = views.len() * 16 + views.total_buffer_bytes_used();
+            if !is_wasteful(column, needed) {
+                return Arc::clone(column);
+            }
+            // gc copies the text, but leaves the views alone if there is no text to copy.
+            let compact: ArrayRef = Arc::new(views.gc());
+            match is_wasteful(&compact, needed) {
+                true => copied(&compact),
+                false => compact,
             }
         }
         DataType::List(field) => {
