@@ -89,9 +89,8 @@ impl Config {
         let file: ConfigFile =
             toml::from_str(&text).with_context(|| format!("config file {}", path.display()))?;
         let serve = matches.subcommand_matches("serve").context("no subcommand")?;
-        let is_default = |id: &str| {
-            matches!(serve.value_source(id), None | Some(ValueSource::DefaultValue))
-        };
+        let is_default =
+            |id: &str| matches!(serve.value_source(id), None | Some(ValueSource::DefaultValue));
         macro_rules! take {
             ($($name:ident),*) => {$(
                 if let (Some(value), true) = (file.$name, is_default(stringify!($name))) {

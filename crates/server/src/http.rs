@@ -21,7 +21,11 @@ use crate::metrics;
 const CONNECTION_COUNT_MAX: usize = 32;
 
 /// Serves until `shutdown` becomes true.
-pub async fn serve(listener: TcpListener, engine: Arc<Engine>, mut shutdown: watch::Receiver<bool>) {
+pub async fn serve(
+    listener: TcpListener,
+    engine: Arc<Engine>,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let permits = Arc::new(Semaphore::new(CONNECTION_COUNT_MAX));
     loop {
         let accepted = tokio::select! {
@@ -37,8 +41,8 @@ pub async fn serve(listener: TcpListener, engine: Arc<Engine>, mut shutdown: wat
                 let engine = Arc::clone(&engine);
                 async move { Ok::<_, Infallible>(answer(&request, &engine)) }
             });
-            let connection =
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(socket), service);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "http connection ended");
             }

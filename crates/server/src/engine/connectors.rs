@@ -13,7 +13,9 @@ use std::time::Duration;
 use arrow::array::StringViewArray;
 use arrow::record_batch::RecordBatch;
 use kappa_catalog::{Connector, Relation, RelationKind, Snapshot};
-use kappa_connect::{ConnectorSpec, Format, Reject, Running, RowSink, Shutdown, SourceBatch};
+use kappa_connect::{
+    ConnectorSpec, Format, Reject, RowSink, Running, Shutdown, SourceBatch, SourceStatus,
+};
 use kappa_log::{Commit, RelationRows, RowKind, reject_schema};
 use kappa_types::{RelationId, Schema, SqlError, SqlState, Timestamp};
 
@@ -41,15 +43,17 @@ impl Connectors {
         }
     }
 
-    /// Starts the connector of a source, if it has one.
+    /// Starts the connector of a source, if it has one; says whether it is a load, which ends by
+    /// itself and is waited for.
     ///
     /// # Errors
     /// As `kappa_connect::start`.
-    pub fn start(engine: &Arc<Engine>, relation: &Arc<Relation>) -> Result<(), SqlError> {
+    pub fn start(engine: &Arc<Engine>, relation: &Arc<Relation>) -> Result<bool, SqlError> {
         let RelationKind::Source { connector: Some(connector), .. } = &relation.kind else {
-            return Ok(());
+            return Ok(false);
         };
         let spec = spec(relation.id, connector, physical_schema(relation))?;
+        let is_load = kappa_connect::is_load(&spec);
         let offsets = engine.log.offsets(relation.id);
         let shutdown = Shutdown::new();
         let sink = CommitSink {
@@ -61,7 +65,7 @@ impl Connectors {
         let clock = Arc::clone(&engine.clock);
         let running = kappa_connect::start(spec, &offsets, Box::new(sink), clock, shutdown)?;
         engine.connectors.lock().0.insert(relation.id, running);
-        Ok(())
+        Ok(is_load)
     }
 
     /// That the connector of a source, if it has one, can be started.
@@ -73,6 +77,11 @@ impl Connectors {
             return Ok(());
         };
         kappa_connect::validate(&spec(relation.id, connector, physical_schema(relation))?)
+    }
+
+    /// What the connector of a source is doing.
+    pub fn status(&self, relation: RelationId) -> Option<SourceStatus> {
+        self.0.get(&relation).map(Running::status)
     }
 
     /// Takes the connector of a source out; the caller stops it without holding the lock.
@@ -123,7 +132,8 @@ struct CommitSink {
 impl RowSink for CommitSink {
     fn append(&mut self, batch: SourceBatch) -> Result<(), SqlError> {
         let Some(engine) = self.engine.upgrade() else { return Err(stopping()) };
-        let (stored, failed) = self.intake.stored_or_failed(&batch.rows, engine.clock.now_micros())?;
+        let (stored, failed) =
+            self.intake.stored_or_failed(&batch.rows, engine.clock.now_micros())?;
         let mut rejects = batch.rejects;
         rejects.extend(failed);
         let mut commit = Commit {
@@ -175,8 +185,11 @@ fn reject_rows(relation: RelationId, rejects: &[Reject]) -> Result<RelationRows,
     let text = |part: fn(&Reject) -> &str| {
         Arc::new(StringViewArray::from_iter_values(rejects.iter().map(part)))
     };
-    let columns: Vec<arrow::array::ArrayRef> =
-        vec![text(|reject| &reject.position), text(|reject| &reject.reason), text(|reject| &reject.row)];
+    let columns: Vec<arrow::array::ArrayRef> = vec![
+        text(|reject| &reject.position),
+        text(|reject| &reject.reason),
+        text(|reject| &reject.row),
+    ];
     let rows = RecordBatch::try_new(schema.arrow(), columns)
         .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
     Ok(RelationRows {

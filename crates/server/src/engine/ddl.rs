@@ -224,6 +224,7 @@ impl Applier {
             version: definition.version,
             relation: definition.relation,
             plan,
+            columns: definition.schema.columns.iter().map(|column| column.id).collect(),
             inputs,
             rate_limit,
             paused,
@@ -239,7 +240,13 @@ impl Applier {
         for relation in snapshot.relations_in_dependency_order() {
             match &relation.kind {
                 RelationKind::MaterializedView { .. } => {
-                    actions.extend(self.install(&relation.definition(), snapshot, &[], None, false));
+                    actions.extend(self.install(
+                        &relation.definition(),
+                        snapshot,
+                        &[],
+                        None,
+                        false,
+                    ));
                 }
                 RelationKind::View { .. } => {}
                 _ => actions.push(schema_action(&relation)),

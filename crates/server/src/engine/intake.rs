@@ -202,10 +202,7 @@ fn check_not_null(relation: &Relation, rows: &RecordBatch) -> Result<(), SqlErro
                 column.name, relation.name
             ),
         )
-        .with_detail(format!(
-            "Failing row contains {}.",
-            shown_row(relation, &all, rows, index)
-        )));
+        .with_detail(format!("Failing row contains {}.", shown_row(relation, &all, rows, index))));
     }
     Ok(())
 }

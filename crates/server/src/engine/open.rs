@@ -185,14 +185,14 @@ impl Engine {
                     .with_detail(reason)
                     .with_hint(format!("ALTER VIEW {name} REBUILD makes it again.")))
             }
-            Some(progress) => Err(state(format!(
-                "materialized view \"{name}\" is not complete yet"
-            ))
-            .with_detail(format!(
-                "{} of {} rows of history read.",
-                progress.rows_done, progress.rows_total
-            ))
-            .with_hint("Try again later; SELECT * FROM kappa_views shows the progress.")),
+            Some(progress) => {
+                Err(state(format!("materialized view \"{name}\" is not complete yet"))
+                    .with_detail(format!(
+                        "{} of {} rows of history read.",
+                        progress.rows_done, progress.rows_total
+                    ))
+                    .with_hint("Try again later; SELECT * FROM kappa_views shows the progress."))
+            }
             None => Err(state(format!("materialized view \"{name}\" is not running"))),
         }
     }

@@ -26,7 +26,11 @@ impl Session {
             Statement::Rollback { chain } => self.rollback(*chain, context),
             Statement::SetModes(modes) => {
                 if !self.in_block() {
-                    warn(context, SqlState::NoActiveSqlTransaction, "SET TRANSACTION can only be used in transaction blocks");
+                    warn(
+                        context,
+                        SqlState::NoActiveSqlTransaction,
+                        "SET TRANSACTION can only be used in transaction blocks",
+                    );
                     return Ok(complete("SET"));
                 }
                 self.apply_modes(modes)?;

@@ -45,10 +45,7 @@ fn positions(names: &[String], columns: &[ColumnDescription]) -> Result<Vec<usiz
         .iter()
         .map(|name| {
             columns.iter().position(|column| column.name == *name).ok_or_else(|| {
-                SqlError::new(
-                    SqlState::UndefinedColumn,
-                    format!("column \"{name}\" is not copied"),
-                )
+                SqlError::new(SqlState::UndefinedColumn, format!("column \"{name}\" is not copied"))
             })
         })
         .collect()

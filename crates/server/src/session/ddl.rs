@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kappa_catalog::{
-    DdlRecord, Definition, Edit, PUBLIC, Relation, RelationKind, Snapshot,
-};
+use kappa_catalog::{DdlRecord, Definition, Edit, PUBLIC, Relation, RelationKind, Snapshot};
+use kappa_connect::SourceState;
 use kappa_dataflow::Phase;
 use kappa_plan::ViewPlan;
 use kappa_sql::statement::{Comment, CommentTarget};
@@ -115,9 +114,44 @@ impl Session {
         };
         let cut = self.engine.change(guard, change).await?;
         if let Some(relation) = cut.snapshot.relation(relation.id) {
-            Connectors::start(&self.engine, &relation)?;
+            let is_load = Connectors::start(&self.engine, &relation)?;
+            if is_load {
+                self.wait_until_loaded(&relation, context).await?;
+            }
         }
         Ok(complete(tag))
+    }
+
+    /// Waits until a source that ends by itself has been read, telling the client how far it is.
+    async fn wait_until_loaded(
+        &self,
+        relation: &Relation,
+        context: &ExecuteContext,
+    ) -> Result<(), SqlError> {
+        let mut looks = tokio::time::interval(LOOK_INTERVAL);
+        let mut tell = tokio::time::interval(PROGRESS_INTERVAL);
+        tell.tick().await;
+        loop {
+            let is_time_to_tell = tokio::select! {
+                _ = looks.tick() => false,
+                _ = tell.tick() => true,
+            };
+            let status = self.engine.connectors.lock().status(relation.id);
+            let Some(status) = status else { return Ok(()) };
+            match status.state {
+                SourceState::Ended | SourceState::Stopped => return Ok(()),
+                SourceState::Failed(error) => return Err(error),
+                SourceState::Retrying(error) if is_time_to_tell => {
+                    let text = format!("\"{}\" is tried again: {error}", relation.name);
+                    context.notices.send(Notice::new(text));
+                }
+                SourceState::Running if is_time_to_tell => {
+                    let text = format!("\"{}\": {} rows read", relation.name, status.row_count);
+                    context.notices.send(Notice::new(text));
+                }
+                SourceState::Running | SourceState::Retrying(_) => {}
+            }
+        }
     }
 
     fn new_relation(
@@ -213,7 +247,9 @@ impl Session {
         create.notices.iter().for_each(|notice| context.notices.send(Notice::new(notice)));
         if let Some(existing) = &create.target.existing {
             if create.replaces {
-                return self.replace_materialized_view(guard, text, existing, create, context).await;
+                return self
+                    .replace_materialized_view(guard, text, existing, create, context)
+                    .await;
             }
             skip_existing(existing, context);
             return Ok(complete("CREATE MATERIALIZED VIEW"));
@@ -318,8 +354,7 @@ impl Session {
                 tokio::task::block_in_place(|| running.stop());
             }
         }
-        let change =
-            Change { record: self.record(text, edits), drops: bases, ..Change::default() };
+        let change = Change { record: self.record(text, edits), drops: bases, ..Change::default() };
         self.engine.change(guard, change).await?;
         Ok(complete(drop.tag))
     }
@@ -399,8 +434,7 @@ fn notice_cascade(
         [] => {}
         [one] => context.notices.send(Notice::new(format!("drop cascades to {one}"))),
         many => {
-            let mut notice =
-                Notice::new(format!("drop cascades to {} other objects", many.len()));
+            let mut notice = Notice::new(format!("drop cascades to {} other objects", many.len()));
             let lines: Vec<String> =
                 many.iter().map(|one| format!("drop cascades to {one}")).collect();
             notice.detail = Some(lines.join("\n"));

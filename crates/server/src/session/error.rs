@@ -19,9 +19,7 @@ pub fn log_error(error: kappa_log::Error) -> SqlError {
             SqlError::new(SqlState::DataCorrupted, chain(&error))
         }
         Error::Io { .. } => SqlError::new(SqlState::IoError, chain(&error)),
-        Error::Closed => {
-            SqlError::new(SqlState::AdminShutdown, "the server is shutting down")
-        }
+        Error::Closed => SqlError::new(SqlState::AdminShutdown, "the server is shutting down"),
         Error::Locked { .. } => SqlError::new(SqlState::CannotConnectNow, chain(&error)),
     }
 }
@@ -40,9 +38,11 @@ pub fn query_error(error: DataFusionError) -> SqlError {
             None => SqlError::new(SqlState::InternalError, "an error without a message"),
         },
         DataFusionError::ArrowError(inner, _) => arrow_error(*inner),
-        DataFusionError::ResourcesExhausted(what) => SqlError::new(SqlState::OutOfMemory, "out of memory")
-            .with_detail(what)
-            .with_hint("Add a WHERE clause or a LIMIT, or keep the result as a materialized view."),
+        DataFusionError::ResourcesExhausted(what) => {
+            SqlError::new(SqlState::OutOfMemory, "out of memory").with_detail(what).with_hint(
+                "Add a WHERE clause or a LIMIT, or keep the result as a materialized view.",
+            )
+        }
         DataFusionError::NotImplemented(what) => SqlError::unsupported(
             what,
             "The query engine cannot run this query; write it another way.",

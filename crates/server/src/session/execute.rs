@@ -12,9 +12,7 @@ use kappa_plan::Expression;
 use kappa_sql::statement::{Deallocate, Execute, Prepare, Reset, Set, SetValue};
 use kappa_sql::{Bound, BoundCopyIn, BoundQuery, Statement};
 use kappa_types::{RelationId, SqlError, SqlState};
-use kappa_wire::{
-    ColumnDescription, CopyTarget, Description, ExecuteContext, Outcome, Release,
-};
+use kappa_wire::{ColumnDescription, CopyTarget, Description, ExecuteContext, Outcome, Release};
 
 use super::prepared::{Body, Prepared, StatementBody, columns_of};
 use super::read::{Reader, collect, stream};
@@ -219,7 +217,9 @@ impl Session {
                 CopyTransaction::Block(changes)
             }
             Some(open) => CopyTransaction::Own(Box::new(open)),
-            None => return Err(SqlError::new(SqlState::InternalError, "COPY without a transaction")),
+            None => {
+                return Err(SqlError::new(SqlState::InternalError, "COPY without a transaction"));
+            }
         };
         let columns = copy.columns.iter().map(|index| {
             let column = &relation.schema.columns[*index];

@@ -44,8 +44,7 @@ pub(super) async fn rows(
             let plan = with_tables(query.logical.clone(), reader)?;
             let optimized = state.optimize(&plan).map_err(query_error)?;
             if *verbose {
-                let physical =
-                    state.create_physical_plan(&plan).await.map_err(query_error)?;
+                let physical = state.create_physical_plan(&plan).await.map_err(query_error)?;
                 let physical = displayable(physical.as_ref()).indent(true).to_string();
                 format!("{}\n{physical}", optimized.display_indent())
             } else {

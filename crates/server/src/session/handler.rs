@@ -6,9 +6,7 @@ use std::time::Duration;
 use arrow::array::ArrayRef;
 use kappa_types::text::TextOptions;
 use kappa_types::{SqlError, SqlState};
-use kappa_wire::{
-    Description, ExecuteContext, Outcome, StatementText, TransactionStatus,
-};
+use kappa_wire::{Description, ExecuteContext, Outcome, StatementText, TransactionStatus};
 
 use super::Session;
 use super::prepared::{Body, Prepared};

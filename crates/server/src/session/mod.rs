@@ -12,17 +12,17 @@
 //!
 //! Nothing here is durable.
 
-pub mod error;
-mod execute;
 mod block;
 mod control;
 mod copy_format;
 mod ddl;
+pub mod error;
+mod execute;
 mod explain;
 mod factory;
 mod handler;
-mod prepared;
 pub mod planner;
+mod prepared;
 mod read;
 pub mod rebuild;
 pub mod replace;
@@ -34,5 +34,6 @@ pub mod variable;
 mod write;
 
 pub use factory::SessionFactory;
+pub(crate) use read::read_error;
 pub use session::Session;
 pub(crate) use write::shown;

@@ -124,9 +124,10 @@ impl SystemRelations for ServerRelations {
                 "kappa_rebuild_diff() takes the name of one view",
             )));
         };
-        Some(system::rebuild_diff::schema(&self.snapshot, view).map(|schema| {
-            ("pg_catalog".to_owned(), format!("{REBUILD_DIFF}{view}"), schema)
-        }))
+        Some(
+            system::rebuild_diff::schema(&self.snapshot, view)
+                .map(|schema| ("pg_catalog".to_owned(), format!("{REBUILD_DIFF}{view}"), schema)),
+        )
     }
 }
 

@@ -90,11 +90,14 @@ impl Session {
         if kappa_system::is_system_query(&text) {
             let context = self.system_context(&CancelToken::new());
             let query = kappa_system::prepare(&context, &text, parameter_oids)?;
-            let columns = query.columns.iter().map(|(name, sql_type)| {
-                ColumnDescription::new(name.clone(), sql_type.clone())
-            });
-            let description =
-                Description { parameters: query.parameters.clone(), columns: Some(columns.collect()) };
+            let columns = query
+                .columns
+                .iter()
+                .map(|(name, sql_type)| ColumnDescription::new(name.clone(), sql_type.clone()));
+            let description = Description {
+                parameters: query.parameters.clone(),
+                columns: Some(columns.collect()),
+            };
             return Ok(done(description, Body::System(query)));
         }
         let statement = kappa_sql::parse(&text)?;

@@ -71,9 +71,10 @@ async fn look(engine: &Arc<Engine>, id: RebuildId) -> Result<bool, SqlError> {
     }
     let newest = engine.store.boundary();
     let ready = |progress: &Progress| progress.live_from.is_some_and(|from| from <= newest);
-    let materialized = rebuild.definitions.iter().filter(|definition| {
-        matches!(definition.kind, RelationKind::MaterializedView { .. })
-    });
+    let materialized = rebuild
+        .definitions
+        .iter()
+        .filter(|definition| matches!(definition.kind, RelationKind::MaterializedView { .. }));
     if shadows.len() < materialized.count() || !shadows.iter().all(ready) {
         return Ok(true);
     }

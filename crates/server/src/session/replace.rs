@@ -17,9 +17,7 @@ use kappa_catalog::{
     Definition, Edit, Rebuild, RebuildOptions, RebuildPhase, Relation, RelationKind, Snapshot,
 };
 use kappa_plan::{Node, Operator, ViewPlan};
-use kappa_sql::{
-    BoundCreateMaterializedView, BoundDefinition, BoundRebuild, BoundRebuildAction,
-};
+use kappa_sql::{BoundCreateMaterializedView, BoundDefinition, BoundRebuild, BoundRebuildAction};
 use kappa_types::{RelationId, SqlError, SqlState, Timestamp};
 use kappa_wire::{ExecuteContext, Notice, Outcome};
 use tokio::sync::OwnedMutexGuard;
@@ -72,7 +70,8 @@ impl Session {
             action => {
                 drop(guard);
                 let snapshot = engine.catalog.snapshot();
-                let running = snapshot.rebuild_of(relation.id).ok_or_else(|| no_rebuild(relation))?;
+                let running =
+                    snapshot.rebuild_of(relation.id).ok_or_else(|| no_rebuild(relation))?;
                 let (id, phase) = (running.id, running.phase.clone());
                 match action {
                     BoundRebuildAction::Apply => {
@@ -133,7 +132,10 @@ impl Session {
         Ok(complete("CREATE VIEW"))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one statement, each of its own type")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one statement, each of its own type"
+    )]
     async fn start_rebuild(
         &mut self,
         guard: OwnedMutexGuard<()>,
@@ -207,11 +209,8 @@ fn check_phase(phase: &RebuildPhase, wanted: &RebuildPhase, what: &str) -> Resul
     if phase == wanted {
         return Ok(());
     }
-    Err(SqlError::new(
-        SqlState::ObjectNotInPrerequisiteState,
-        format!("the rebuild {what}"),
-    )
-    .with_detail(format!("It is {}.", phase.name())))
+    Err(SqlError::new(SqlState::ObjectNotInPrerequisiteState, format!("the rebuild {what}"))
+        .with_detail(format!("It is {}.", phase.name())))
 }
 
 /// Waits until a rebuild has ended or waits for APPLY.
@@ -320,11 +319,7 @@ fn job(
 
 /// A view with EMIT ON WINDOW CLOSE holds the definitions of the views below it, so a change further
 /// down concerns it even if the view in between is only fed the difference.
-fn inlined_by_closing(
-    snapshot: &Snapshot,
-    id: RelationId,
-    redefined: &mut BTreeSet<RelationId>,
-) {
+fn inlined_by_closing(snapshot: &Snapshot, id: RelationId, redefined: &mut BTreeSet<RelationId>) {
     let closing = snapshot.dependents(id).into_iter().any(|reader| {
         snapshot.relation(reader).is_some_and(|reader| {
             matches!(reader.kind, RelationKind::MaterializedView { emit_on_close: true, .. })
@@ -349,12 +344,7 @@ fn relies_on(node: &Node, changed: &BTreeSet<RelationId>, keys_kept: bool) -> bo
 }
 
 /// Whether the new plan has the unique keys of the one that runs, in the same columns.
-fn keys_kept(
-    engine: &Engine,
-    snapshot: &Snapshot,
-    relation: RelationId,
-    new: &ViewPlan,
-) -> bool {
+fn keys_kept(engine: &Engine, snapshot: &Snapshot, relation: RelationId, new: &ViewPlan) -> bool {
     let old = snapshot.relation(relation).and_then(|old| engine.plans.get(old.version));
     old.is_some_and(|old| {
         let names = |plan: &ViewPlan| -> Vec<String> {

@@ -179,7 +179,6 @@ pub(super) fn isolation_of(level: &str) -> Isolation {
     }
 }
 
-
 /// Longest wait for a lock when lock_timeout is 0.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(60);
 

@@ -88,7 +88,7 @@ impl ServerState for StatementState {
             return Some(self.engine.log.statistics(relation.id).row_count);
         }
         let contents = self.engine.store.get(relation.version)?;
-        Some(contents.rows.row_count(self.engine.store.boundary()))
+        contents.rows.row_count(self.engine.store.boundary()).ok().map(|count| count as u64)
     }
 
     fn activity(&self) -> Vec<Activity> {

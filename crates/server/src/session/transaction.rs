@@ -71,12 +71,7 @@ pub struct Transaction {
 impl Transaction {
     /// A transaction that has done nothing.
     #[must_use]
-    pub fn new(
-        extent: Extent,
-        isolation: Isolation,
-        read_only: bool,
-        started_micros: i64,
-    ) -> Self {
+    pub fn new(extent: Extent, isolation: Isolation, read_only: bool, started_micros: i64) -> Self {
         Self {
             extent,
             isolation,
@@ -146,9 +141,8 @@ impl Changes {
     /// What has been changed of one relation, at no time yet.
     #[must_use]
     pub fn of(&self, relation: RelationId) -> Vec<DeltaBatch> {
-        let own = self.rows.iter().filter(|rows| {
-            rows.relation == relation && rows.kind == RowKind::Rows
-        });
+        let own =
+            self.rows.iter().filter(|rows| rows.relation == relation && rows.kind == RowKind::Rows);
         own.map(|rows| DeltaBatch::new(Timestamp::MIN, rows.rows.clone(), rows.diffs.clone()))
             .collect()
     }
@@ -156,8 +150,7 @@ impl Changes {
     /// What has been changed of each relation.
     #[must_use]
     pub fn by_relation(&self) -> BTreeMap<RelationId, Vec<DeltaBatch>> {
-        let relations: BTreeSet<RelationId> =
-            self.rows.iter().map(|rows| rows.relation).collect();
+        let relations: BTreeSet<RelationId> = self.rows.iter().map(|rows| rows.relation).collect();
         relations.into_iter().map(|relation| (relation, self.of(relation))).collect()
     }
 

@@ -1,7 +1,6 @@
 //! `kappa_errors`: input that could not be decoded, and rows whose expression fails in some view.
 
 use arrow::array::AsArray;
-use arrow::datatypes::UInt64Type;
 use kappa_catalog::{Relation, RelationKind};
 use kappa_log::{RowKind, Scan, reject_schema};
 use kappa_types::{SqlError, SqlType, Timestamp};
@@ -10,13 +9,22 @@ use super::SystemTable;
 use super::rows::{Cell, batch};
 use crate::engine::{Cut, Engine};
 use crate::session::error::log_error;
+use crate::session::read_error;
 
 pub(super) static TABLE: SystemTable = SystemTable {
     name: "kappa_errors",
     doc: "Rows in error: kept, counted, and no part of any view until they are corrected.",
     columns: &[
-        ("relation_name", SqlType::Text, "The source of undecodable input; NULL for rows of a view."),
-        ("view_name", SqlType::Text, "The view whose expression fails; NULL for undecodable input."),
+        (
+            "relation_name",
+            SqlType::Text,
+            "The source of undecodable input; NULL for rows of a view.",
+        ),
+        (
+            "view_name",
+            SqlType::Text,
+            "The view whose expression fails; NULL for undecodable input.",
+        ),
         ("at_time", SqlType::Timestamptz, "When the input was committed; NULL for rows of a view."),
         ("position", SqlType::Text, "Where the input stood, or the place in the plan."),
         ("reason", SqlType::Text, "SQLSTATE and message."),
@@ -44,7 +52,7 @@ fn view_errors(
     rows: &mut Vec<Vec<Cell>>,
 ) -> Result<(), SqlError> {
     let Some(contents) = engine.store.get(view.version) else { return Ok(()) };
-    for errors in contents.errors.scan(cut.at, None).map_err(super::read_error)? {
+    for errors in contents.errors.scan(cut.at, None, &[]).map_err(read_error)? {
         let text = |column: usize, row: usize| {
             Cell::Text(errors.column(column).as_string_view().value(row).to_owned())
         };
@@ -76,7 +84,7 @@ fn rejects(
     for part in engine.log.scan(&scan).map_err(log_error)? {
         for history in part.open().map_err(log_error)? {
             let history = history.map_err(log_error)?;
-            let times = history.times.as_primitive::<UInt64Type>();
+            let times = &history.times;
             let text = |column: usize, row: usize| {
                 Cell::Text(history.rows.column(column).as_string_view().value(row).to_owned())
             };

@@ -7,13 +7,18 @@ use kappa_types::SqlType;
 
 use super::SystemTable;
 use super::rows::{Cell, batch};
+use crate::session::read_error;
 
 pub(super) static TABLE: SystemTable = SystemTable {
     name: "kappa_late_rows",
     doc: "Rows that came too late for a view with EMIT ON WINDOW CLOSE; none is lost from its source.",
     columns: &[
         ("view_name", SqlType::Text, "Name; qualified unless it is in public."),
-        ("window_end", SqlType::Timestamp, "End of the window that had closed; NULL without a time."),
+        (
+            "window_end",
+            SqlType::Timestamp,
+            "End of the window that had closed; NULL without a time.",
+        ),
         ("at_time", SqlType::Timestamptz, "When the change came."),
         ("row", SqlType::Text, "The row, as JSON."),
     ],
@@ -24,7 +29,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
                 continue;
             }
             let Some(contents) = engine.store.get(relation.version) else { continue };
-            for late in contents.late.scan(cut.at, None).map_err(super::read_error)? {
+            for late in contents.late.scan(cut.at, None, &[]).map_err(read_error)? {
                 let end = late.column(0).as_primitive::<TimestampMicrosecondType>();
                 let at = late.column(1).as_primitive::<TimestampMicrosecondType>();
                 let text = late.column(2).as_string_view();

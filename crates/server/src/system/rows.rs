@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Int64Array, StringViewArray, TimestampMicrosecondArray,
-};
+use arrow::array::{ArrayRef, Int64Array, StringViewArray, TimestampMicrosecondArray};
 use arrow::record_batch::RecordBatch;
 use kappa_types::{Schema, SqlError, SqlState, SqlType};
 

@@ -12,7 +12,11 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("source_name", SqlType::Text, "Name; qualified unless it is in public."),
         ("row_count", SqlType::BigInt, "Rows of its history, changes of tables counted each."),
         ("disk_bytes", SqlType::BigInt, "Bytes of its history."),
-        ("watermark", SqlType::Timestamp, "Watermark now; NULL without a WATERMARK clause or rows."),
+        (
+            "watermark",
+            SqlType::Timestamp,
+            "Watermark now; NULL without a WATERMARK clause or rows.",
+        ),
         ("last_row_at", SqlType::Timestamptz, "When the newest row was committed."),
         ("error_count", SqlType::BigInt, "Input that could not be decoded; see kappa_errors."),
     ],

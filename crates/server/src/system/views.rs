@@ -34,7 +34,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
             let row_count = engine
                 .store
                 .get(relation.version)
-                .map_or(0, |contents| contents.rows.row_count(cut.at));
+                .map_or(0, |contents| contents.rows.row_count(cut.at).unwrap_or(0) as u64);
             rows.push(vec![
                 Cell::Text(super::shown_name(&relation)),
                 Cell::Time(frontier.micros()),

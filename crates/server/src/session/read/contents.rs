@@ -142,7 +142,6 @@ fn memory(
         let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)?;
         partitions[index % partition_count].push(batch);
     }
-    let plan: Arc<dyn ExecutionPlan> =
-        MemorySourceConfig::try_new_exec(&partitions, schema, None)?;
+    let plan: Arc<dyn ExecutionPlan> = MemorySourceConfig::try_new_exec(&partitions, schema, None)?;
     Ok(plan)
 }

@@ -11,7 +11,7 @@ mod query;
 mod range;
 
 pub(super) use provider::Reader;
-pub(super) use query::{collect, stream};
+pub(super) use query::{collect, stream, with_tables};
 
 use kappa_types::SqlError;
 

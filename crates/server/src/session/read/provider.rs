@@ -71,8 +71,7 @@ impl Reader {
 
     fn source(&self, relation: &Relation) -> Result<Arc<dyn TableProvider>, SqlError> {
         let log = self.engine.log.clone();
-        let history =
-            HistoryTable::new(log, relation.id, relation.schema.clone(), self.cut.at);
+        let history = HistoryTable::new(log, relation.id, relation.schema.clone(), self.cut.at);
         let own = self.own.get(&relation.id).map_or(&[][..], Vec::as_slice);
         if own.is_empty() {
             return Ok(Arc::new(history));

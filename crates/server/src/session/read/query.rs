@@ -73,9 +73,8 @@ pub(in crate::session) fn with_tables(
             let Some(source) = source else {
                 return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
             };
-            let table = reader
-                .table(source)
-                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+            let table =
+                reader.table(source).map_err(|error| DataFusionError::External(Box::new(error)))?;
             scan.source = provider_as_source(table);
             Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
         }

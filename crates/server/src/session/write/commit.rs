@@ -46,9 +46,7 @@ impl Session {
             return Ok(());
         }
         match self.transaction.take() {
-            Some(mut transaction) => {
-                self.engine.commit_transaction(&mut transaction).map(|_| ())
-            }
+            Some(mut transaction) => self.engine.commit_transaction(&mut transaction).map(|_| ()),
             None => Ok(()),
         }
     }

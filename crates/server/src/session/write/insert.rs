@@ -172,11 +172,7 @@ struct Update {
 }
 
 impl Split {
-    fn new(
-        key: &Key<'_>,
-        new: RecordBatch,
-        existing: super::key::Keyed,
-    ) -> Result<Self, SqlError> {
+    fn new(key: &Key<'_>, new: RecordBatch, existing: super::key::Keyed) -> Result<Self, SqlError> {
         let keyed = key.keyed(new)?;
         let positions = Key::positions(&existing);
         let existing_of = keyed.keys.iter().map(|key| positions.get(key).copied()).collect();

@@ -138,7 +138,11 @@ impl<'a> Key<'a> {
                 self.relation.name
             ),
         )
-        .with_detail(format!("Key ({})=({}) already exists.", names.join(", "), values.join(", ")))
+        .with_detail(format!(
+            "Key ({})=({}) already exists.",
+            names.join(", "),
+            values.join(", ")
+        ))
     }
 }
 

@@ -14,5 +14,5 @@ mod key;
 pub(super) mod multiset;
 
 pub(super) use append::Append;
-pub(crate) use key::shown;
 pub(super) use copy::{CopyInto, CopyTransaction};
+pub(crate) use key::shown;

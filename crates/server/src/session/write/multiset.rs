@@ -142,7 +142,8 @@ pub(crate) fn replacement(
     new: &RecordBatch,
 ) -> Result<(RecordBatch, Int64Array), ArrowError> {
     let rows = arrow::compute::concat_batches(&old.schema(), [old, new])?;
-    let diffs = std::iter::repeat_n(-1, old.num_rows()).chain(std::iter::repeat_n(1, new.num_rows()));
+    let diffs =
+        std::iter::repeat_n(-1, old.num_rows()).chain(std::iter::repeat_n(1, new.num_rows()));
     Ok((rows, Int64Array::from_iter_values(diffs)))
 }
 

@@ -1,0 +1,128 @@
+//! Bids as the Nexmark generator makes them, in order or shuffled, by seed.
+//!
+//! 10,000 bids per second of event time; half of them on the hot auction of their hundred, the others
+//! uniform; prices `100 * 10^(6u)`. `key_count` auctions are spread over the whole run in order, or,
+//! with `uniform`, every bid takes any of them (what keeps a large state busy).
+
+use std::fmt::Write;
+
+/// Which bids.
+#[derive(Clone, Copy, Debug)]
+pub struct Bids {
+    /// How many.
+    pub row_count: u64,
+    /// Distinct auctions.
+    pub key_count: u64,
+    /// Whether every bid takes any auction.
+    pub uniform: bool,
+    /// Rows that come ten minutes late, per thousand.
+    pub late_per_mille: u64,
+    /// Seed of the random numbers.
+    pub seed: u64,
+}
+
+/// Bids per second of event time.
+const RATE: u64 = 10_000;
+/// 2024-01-01 00:00:00 UTC in milliseconds.
+const START_MILLIS: u64 = 1_704_067_200_000;
+
+/// One bid.
+#[derive(Clone, Copy, Debug)]
+pub struct Bid {
+    /// Which auction.
+    pub auction: i64,
+    /// Who bids.
+    pub bidder: i64,
+    /// How much.
+    pub price: i64,
+    /// Which channel.
+    pub channel: u32,
+    /// Event time, milliseconds since the epoch.
+    pub millis: u64,
+}
+
+impl Bids {
+    /// The bids, one after another.
+    pub fn iter(self) -> impl Iterator<Item = Bid> {
+        let mut random = fastrand::Rng::with_seed(self.seed);
+        (0..self.row_count).map(move |index| {
+            let last = index * self.key_count / self.row_count;
+            let auction = if self.uniform {
+                random.u64(0..self.key_count)
+            } else if random.bool() {
+                last / 100 * 100
+            } else {
+                last.saturating_sub(random.u64(0..100))
+            };
+            let late = random.u64(0..1000) < self.late_per_mille;
+            let millis = START_MILLIS + index * 1000 / RATE;
+            Bid {
+                auction: 1000 + i64::try_from(auction).unwrap_or(0),
+                bidder: 1000 + random.i64(0..50_000),
+                price: (100.0 * 10f64.powf(6.0 * random.f64())) as i64,
+                channel: if random.bool() { random.u32(0..4) } else { 4 + random.u32(0..10_000) },
+                millis: if late { millis.saturating_sub(600_000) } else { millis },
+            }
+        })
+    }
+}
+
+impl Bid {
+    /// Appends the bid as a line of CSV, as long as a Nexmark bid is: about 110 bytes.
+    pub fn write_csv(&self, out: &mut String) {
+        let Self { auction, bidder, price, channel, millis } = *self;
+        let (seconds, milli) = ((millis / 1000) % 86_400, millis % 1000);
+        let day = 1 + (millis - START_MILLIS) / 86_400_000;
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{auction},{bidder},{price},channel-{channel},\
+             https://www.nexmark.com/abcd{channel}/efg/item.htm?query=1&channel_id={channel},\
+             2024-01-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}"
+        );
+    }
+
+    /// Appends the bid as a row of COPY binary.
+    pub fn write_binary(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&6u16.to_be_bytes());
+        let mut field = |bytes: &[u8]| {
+            out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes());
+            out.extend_from_slice(bytes);
+        };
+        let channel = format!("channel-{}", self.channel);
+        let url = format!(
+            "https://www.nexmark.com/abcd{0}/efg/item.htm?query=1&channel_id={0}",
+            self.channel
+        );
+        let micros = i64::try_from(self.millis * 1000).unwrap_or(0) - POSTGRES_EPOCH_MICROS;
+        field(&self.auction.to_be_bytes());
+        field(&self.bidder.to_be_bytes());
+        field(&self.price.to_be_bytes());
+        field(channel.as_bytes());
+        field(url.as_bytes());
+        field(&micros.to_be_bytes());
+    }
+}
+
+/// 2000-01-01 in microseconds since 1970-01-01.
+const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// The source that the bids go into.
+pub const CREATE_SOURCE: &str = "CREATE SOURCE bids (auction bigint, bidder bigint, price bigint, \
+     channel text, url text, date_time timestamp, \
+     WATERMARK FOR date_time AS date_time - INTERVAL '4 seconds')";
+
+/// Count, sum and highest price per auction and ten seconds.
+pub const W1: &str = "SELECT auction, window_start, count(*) AS bids, sum(price) AS total, \
+     max(price) AS highest FROM TUMBLE(bids, date_time, INTERVAL '10 seconds') \
+     GROUP BY auction, window_start";
+
+/// Bids per auction in the last ten seconds, every two.
+pub const W2: &str = "SELECT auction, window_start, count(*) AS bids \
+     FROM HOP(bids, date_time, INTERVAL '2 seconds', INTERVAL '10 seconds') \
+     GROUP BY auction, window_start";
+
+/// Count, sum and highest price per auction.
+pub const A1: &str = "SELECT auction, count(*) AS bids, sum(price) AS total, \
+     max(price) AS highest FROM bids GROUP BY auction";
