@@ -17,12 +17,16 @@
 //! This crate does not read user relations, does not change the catalogue, does not serve the
 //! `kappa_*` relations, does not know the wire, and keeps nothing between two statements.
 
+mod bind;
+mod bound;
 mod builtin;
 mod context;
 mod error;
+mod function;
 mod query;
 mod recognize;
 mod relation;
+mod run;
 mod session;
 mod value;
 

@@ -1,0 +1,113 @@
+//! Definitions of objects as SQL.
+
+use kappa_catalog::Relation;
+
+use super::Argument::{Any, Bool, Int, Oid, Text};
+use super::Function;
+use super::quote::{qualified, quote_identifier, text};
+use crate::error::{undefined_function, undefined_table};
+use crate::session::{Class, Session};
+use crate::value::{PgType, Value, class_named, format_type};
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function::new("pg_get_viewdef", &[Oid, Any], PgType::Text, |s, v, _| {
+        Ok(s.class_by_oid(v[0].as_oid()).map_or(Value::Null, |class| view_definition(&class)))
+    })
+    .optional(1),
+    Function::new("pg_get_viewdef", &[Text, Any], PgType::Text, |s, v, _| {
+        let name = text(&v[0]);
+        let class = class_named(s, name)?.ok_or_else(|| undefined_table(name))?;
+        Ok(view_definition(&class))
+    })
+    .optional(1),
+    Function::new("pg_get_indexdef", &[Oid, Int, Bool], PgType::Text, |s, v, _| {
+        let Some(Class::Index(relation)) = s.class_by_oid(v[0].as_oid()) else {
+            return Ok(Value::Null);
+        };
+        Ok(match v.get(1).and_then(Value::as_int).unwrap_or(0) {
+            0 => Value::text(index_definition(&relation)),
+            number => {
+                let position = usize::try_from(number - 1).ok();
+                let columns = key_columns(&relation);
+                Value::optional_text(position.and_then(|position| columns.get(position)))
+            }
+        })
+    })
+    .optional(2),
+    Function::new("pg_get_constraintdef", &[Oid, Bool], PgType::Text, |s, v, _| {
+        Ok(match s.class_by_oid(v[0].as_oid()) {
+            Some(Class::Index(relation)) => {
+                Value::text(format!("PRIMARY KEY ({})", key_columns(&relation).join(", ")))
+            }
+            _ => Value::Null,
+        })
+    })
+    .optional(1),
+    // What stands in a pg_node_tree column here is the text of the expression.
+    Function::new("pg_get_expr", &[Text, Oid, Bool], PgType::Text, |_, v, _| Ok(v[0].clone()))
+        .optional(1),
+    Function::new("pg_get_function_result", &[Oid], PgType::Text, |s, v, _| {
+        let function = s.builtin.function_by_oid(v[0].as_oid());
+        Ok(Value::optional_text(function.map(|function| {
+            let set = if function.returns_set { "SETOF " } else { "" };
+            format!("{set}{}", format_type(s, function.result, None))
+        })))
+    }),
+    Function::new("pg_get_function_arguments", &[Oid], PgType::Text, |s, v, _| {
+        Ok(function_arguments(s, v))
+    }),
+    Function::new("pg_get_function_identity_arguments", &[Oid], PgType::Text, |s, v, _| {
+        Ok(function_arguments(s, v))
+    }),
+    Function::new("pg_get_functiondef", &[Oid], PgType::Text, |s, v, _| {
+        let oid = v[0].as_oid();
+        match s.builtin.function_by_oid(oid) {
+            // All functions are built in: there is no statement that would create them.
+            Some(_) => Ok(Value::Null),
+            None => Err(undefined_function(&format!("with OID {oid}"), &[])),
+        }
+    }),
+    // There are no rules, triggers, statistics objects and partitions to define.
+    Function::new("pg_get_ruledef", &[Oid, Bool], PgType::Text, |_, _, _| Ok(Value::Null))
+        .optional(1),
+    Function::new("pg_get_triggerdef", &[Oid, Bool], PgType::Text, |_, _, _| Ok(Value::Null))
+        .optional(1),
+    Function::new("pg_get_statisticsobjdef", &[Oid], PgType::Text, |_, _, _| Ok(Value::Null)),
+    Function::new("pg_get_statisticsobjdef_columns", &[Oid], PgType::Text, |_, _, _| {
+        Ok(Value::Null)
+    }),
+    Function::new("pg_get_partkeydef", &[Oid], PgType::Text, |_, _, _| Ok(Value::Null)),
+    Function::new("pg_get_partition_constraintdef", &[Oid], PgType::Text, |_, _, _| {
+        Ok(Value::Null)
+    }),
+];
+
+fn view_definition(class: &Class) -> Value {
+    let query = class.relation().and_then(|relation| relation.query());
+    Value::optional_text(query.map(|query| format!("{};", query.trim_end().trim_end_matches(';'))))
+}
+
+/// The columns of the primary key, quoted as needed.
+pub(crate) fn key_columns(relation: &Relation) -> Vec<String> {
+    let positions = relation.primary_key().unwrap_or_default();
+    let name = |position: usize| quote_identifier(&relation.schema.columns[position].name);
+    positions.into_iter().map(name).collect()
+}
+
+/// The statement that would create the index of the primary key.
+pub(crate) fn index_definition(relation: &Relation) -> String {
+    let index = quote_identifier(&crate::session::index_name(relation));
+    let table = qualified(&relation.namespace_name, &relation.name);
+    format!(
+        "CREATE UNIQUE INDEX {index} ON {table} USING btree ({})",
+        key_columns(relation).join(", ")
+    )
+}
+
+fn function_arguments(session: &Session<'_>, values: &[Value]) -> Value {
+    let function = session.builtin.function_by_oid(values[0].as_oid());
+    Value::optional_text(function.map(|function| {
+        let types = function.arguments.iter().map(|oid| format_type(session, *oid, None));
+        types.collect::<Vec<_>>().join(", ")
+    }))
+}
