@@ -193,11 +193,16 @@ impl Coordinator {
         if !matches!(version.state, State::Failed) {
             version.closing = closing;
             version.state = State::Live;
+            let order = std::sync::atomic::Ordering::Relaxed;
+            let rows_in = version.contents.rows_in.load(order);
+            let rows_out = version.contents.rows_out.load(order);
             self.parts.shared.update(id, |progress| {
                 progress.phase = Phase::Live;
                 progress.live_from = Some(until);
                 progress.frontier = until;
                 progress.rows_total = progress.rows_done;
+                progress.rows_in = rows_in;
+                progress.rows_out = rows_out;
             });
         }
         true

@@ -6,4 +6,6 @@ mod plan;
 
 mod closing;
 mod live;
+mod model;
+mod random;
 mod rebuild;
