@@ -154,7 +154,7 @@ fn a_panic_is_a_failure_of_the_source_alone() {
 #[test]
 fn an_unknown_connector_names_the_known_ones() {
     let spec = ConnectorSpec {
-        name: "kafka".into(),
+        name: "nosuch".into(),
         options: BTreeMap::new(),
         format: Format::Json,
         schema: Schema { version: SchemaVersionId(1), columns: Vec::new() },
@@ -163,6 +163,9 @@ fn an_unknown_connector_names_the_known_ones() {
     let error = validate(&spec).unwrap_err();
     assert_eq!(error.state, SqlState::InvalidParameterValue);
     assert_eq!(error.hint.as_deref(), Some("Connectors are: file, generator."));
-    let error = validate(&ConnectorSpec { name: "generator".into(), ..spec }).unwrap_err();
-    assert_eq!(error.state, SqlState::FeatureNotSupported);
+    for name in ["generator", "kafka"] {
+        let error = validate(&ConnectorSpec { name: name.into(), ..spec.clone() }).unwrap_err();
+        assert_eq!(error.state, SqlState::FeatureNotSupported, "{name}");
+        assert!(error.hint.is_some());
+    }
 }
