@@ -1,5 +1,7 @@
 //! What only shows in time: cancel, timeouts, flushing, back-pressure, disconnects, shutdown.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod client;
 mod toy;
 

@@ -1,6 +1,8 @@
 //! Protocol scripts: messages out, messages in, as text. `scripts/postgres` holds what PostgreSQL 15
 //! answers too: with `KAPPA_ORACLE=host:port` in the environment they are run against it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod client;
 mod toy;
 

@@ -497,7 +497,7 @@ impl<'a> Fields<'a> {
         } else if year == 0 {
             return Err(Refusal::Field);
         }
-        if year > YEAR_MAX || year < -YEAR_MAX {
+        if !(-YEAR_MAX..=YEAR_MAX).contains(&year) {
             return Err(Refusal::Field);
         }
         if let Some(day_of_year) = self.day_of_year {

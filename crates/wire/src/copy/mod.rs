@@ -5,10 +5,13 @@
 
 mod binary;
 mod csv;
+#[cfg(test)]
+mod cuts;
 mod decoder;
 mod encoder;
 mod field;
 mod format;
+#[cfg(test)]
 mod text;
 
 pub(crate) use decoder::{CopyDecoder, DecoderLimits};

@@ -268,6 +268,7 @@ fn formats(text: &str) -> Vec<u8> {
 }
 
 impl Runner for ScriptRunner {
+    #[expect(clippy::too_many_lines, reason = "one short arm per command")]
     fn run(&mut self, command: &Command) -> Result<String, Box<dyn Error>> {
         let mut args = command.consume_args();
         let mut key = |name: &str| -> String {
