@@ -11,7 +11,6 @@ mod decoder;
 mod encoder;
 mod field;
 mod format;
-#[cfg(test)]
 mod text;
 
 pub(crate) use decoder::{CopyDecoder, DecoderLimits};
