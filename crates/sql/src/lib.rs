@@ -11,8 +11,30 @@
 //!
 //! This crate does no IO, reads no clock, keeps no state, and does not run queries.
 
+mod batch;
+mod bind;
+mod desugar;
+mod error;
+mod function;
+mod lower;
 mod parse;
+mod settled;
+mod source;
 pub mod statement;
+mod typing;
+mod window_node;
 
+pub use batch::session_state;
+pub use bind::{
+    Bound, BoundConflict, BoundCopyIn, BoundCopyOut, BoundCreateMaterializedView,
+    BoundCreateRelation, BoundCreateView, BoundDefinition, BoundDelete, BoundDrop, BoundExplain,
+    BoundInsert, BoundQuery, BoundRebuild, BoundRebuildAction, BoundUpdate, Planner, PropertiesOf,
+    RowRules, SystemRelations, Target,
+};
+pub use error::{from_datafusion, into_datafusion};
+pub use function::FunctionRegistry;
+pub use lower::lower_view;
 pub use parse::{StatementSpan, parse, split};
+pub use source::{RelationSource, ScanTarget, WATERMARK_KEY};
 pub use statement::Statement;
+pub use window_node::WindowNode;

@@ -22,5 +22,7 @@ mod tail;
 
 pub use dispatch::parse;
 pub(crate) use dispatch::{parse_expression, parse_query};
+pub(crate) use dml::is_default;
 pub use lexer::{StatementSpan, split};
+pub(crate) use reader::{fold, relation_name, span_position};
 pub(crate) use sql_type::sql_type;

@@ -1,0 +1,84 @@
+//! [`session_state`]: DataFusion set up to run typed plans.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::{DFSchema, Result};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::{QueryPlanner, SessionState};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::prelude::SessionConfig;
+
+use super::window_exec::WindowExec;
+use crate::window_node::WindowNode;
+
+/// Rows per batch.
+const BATCH_ROW_COUNT: usize = 8192;
+
+/// A session that optimizes and runs typed plans over `partitions` streams. The plans hold their
+/// functions themselves, so none are registered by name.
+#[must_use]
+pub fn session_state(partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(partitions.max(1))
+        .with_batch_size(BATCH_ROW_COUNT)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    // A rule that fails must fail the query, not leave it half optimized.
+    options.optimizer.skip_failed_rules = false;
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_query_planner(Arc::new(KappaQueryPlanner))
+        .build()
+}
+
+/// DataFusion's planner with our operators.
+#[derive(Debug)]
+struct KappaQueryPlanner;
+
+#[async_trait]
+impl QueryPlanner for KappaQueryPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        state: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(WindowPlanner)])
+            .create_physical_plan(plan, state)
+            .await
+    }
+}
+
+/// Plans TUMBLE and HOP.
+#[derive(Debug)]
+struct WindowPlanner;
+
+#[async_trait]
+impl ExtensionPlanner for WindowPlanner {
+    async fn plan_extension(
+        &self,
+        _: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        logical_inputs: &[&LogicalPlan],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        _: &dyn Session,
+        _: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(window) = node.as_any().downcast_ref::<WindowNode>() else { return Ok(None) };
+        let ([logical], [input]) = (logical_inputs, inputs) else { return Ok(None) };
+        let schema: &DFSchema = logical.schema();
+        let time = schema.index_of_column(&window.time)?;
+        let exec = WindowExec::new(Arc::clone(input), time, window.window);
+        Ok(Some(Arc::new(exec)))
+    }
+}

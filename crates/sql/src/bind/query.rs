@@ -1,0 +1,194 @@
+//! Queries: the syntax tree made plain, planned by DataFusion, then typed.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
+use kappa_catalog::Relation;
+use kappa_types::{SqlError, SqlState, SqlType};
+
+use super::context::{Context, Purpose};
+use super::{BoundQuery, Planner};
+use crate::desugar::desugar_query;
+use crate::error::{from_datafusion, shown_name};
+use crate::parse::{relation_name, span_position};
+use crate::typing::{Parameters, Resolver, Unknowns, literal_of_array, output_types};
+
+/// A typed plan and what it was made from.
+pub(super) struct Planned {
+    /// The plan.
+    pub(super) logical: LogicalPlan,
+    /// The relations that were named, each once.
+    pub(super) read: Vec<Arc<Relation>>,
+}
+
+/// How names and numbers are read.
+pub(super) fn parser_options() -> ParserOptions {
+    ParserOptions::new().with_parse_float_as_decimal(true).with_collect_spans(true)
+}
+
+impl Planner {
+    /// A query that is run once.
+    pub(super) fn query(
+        &self,
+        query: &ast::Query,
+        parameter_oids: &[u32],
+    ) -> Result<BoundQuery, SqlError> {
+        let parameters = Parameters::new(parameter_oids)?;
+        let planned = self.planned(query, Purpose::Run, &parameters, Unknowns::Settle)?;
+        Ok(bound(planned.logical, &parameters))
+    }
+
+    /// The typed plan of a query.
+    pub(super) fn planned(
+        &self,
+        query: &ast::Query,
+        purpose: Purpose,
+        parameters: &Parameters,
+        unknowns: Unknowns,
+    ) -> Result<Planned, SqlError> {
+        let context = Context::new(self, purpose, relation_positions(query));
+        let mut query = query.clone();
+        desugar_query(&mut query, &self.functions)?;
+        let statement = ast::Statement::Query(Box::new(query));
+        let raw = SqlToRel::new_with_options(&context, parser_options())
+            .sql_statement_to_plan(statement)
+            .map_err(|error| from_datafusion(&error))?;
+        let resolver = self.resolver(parameters, purpose);
+        let logical = resolver.plan_keeping(raw, unknowns)?;
+        Ok(Planned { logical, read: context.read.into_inner() })
+    }
+
+    /// The pass that decides types, with this planner's settings.
+    pub(super) fn resolver<'p>(
+        &self,
+        parameters: &'p Parameters,
+        purpose: Purpose,
+    ) -> Resolver<'p> {
+        Resolver::new(
+            Arc::clone(&self.functions),
+            self.function_context(),
+            parameters,
+            purpose != Purpose::Run,
+        )
+    }
+
+    /// The plan of a view's stored query, with the settings it was defined with. Its columns have
+    /// the view's names and types.
+    pub(super) fn definition_plan(
+        &self,
+        relation: &Relation,
+        query: &str,
+        purpose: Purpose,
+    ) -> Result<LogicalPlan, SqlError> {
+        let planner = self.as_of_definition(relation);
+        let query = crate::parse::parse_query(query)?;
+        let parameters = Parameters::default();
+        let planned = planner.planned(&query.query, purpose, &parameters, Unknowns::Settle)?;
+        let names: Vec<String> =
+            relation.schema.columns.iter().map(|column| column.name.clone()).collect();
+        let targets = vec![None; names.len()];
+        let width = planned.logical.schema().fields().len();
+        if width != names.len() {
+            return Err(SqlError::new(
+                SqlState::InternalError,
+                format!(
+                    "view \"{}\" has {} columns but its query gives {width}",
+                    relation.name,
+                    names.len()
+                ),
+            ));
+        }
+        planner.resolver(&parameters, purpose).converted(planned.logical, &targets, Some(&names))
+    }
+}
+
+/// A typed plan as a bound query.
+pub(super) fn bound(logical: LogicalPlan, parameters: &Parameters) -> BoundQuery {
+    let names = logical.schema().fields().iter().map(|field| shown_name(field.name()).to_owned());
+    let columns = names.zip(output_types(&logical)).collect();
+    BoundQuery {
+        columns,
+        parameters: parameters.finish(),
+        depends_on_now: parameters.uses_now(),
+        logical,
+    }
+}
+
+impl BoundQuery {
+    /// The plan with the parameters' values in place; one array of one value each.
+    ///
+    /// # Errors
+    /// 08P01 if there are too few values.
+    pub fn with_parameters(&self, values: &[ArrayRef]) -> Result<LogicalPlan, SqlError> {
+        if self.parameters.is_empty() {
+            return Ok(self.logical.clone());
+        }
+        let literals = parameter_literals(&self.parameters, values)?;
+        substitute(self.logical.clone(), &literals)
+    }
+}
+
+fn parameter_literals(types: &[SqlType], values: &[ArrayRef]) -> Result<Vec<Expr>, SqlError> {
+    if values.len() < types.len() {
+        return Err(SqlError::new(
+            SqlState::ProtocolViolation,
+            format!(
+                "bind message supplies {} parameters, but prepared statement requires {}",
+                values.len(),
+                types.len()
+            ),
+        ));
+    }
+    types.iter().zip(values).map(|(sql_type, value)| literal_of_array(value, sql_type)).collect()
+}
+
+fn substitute(plan: LogicalPlan, literals: &[Expr]) -> Result<LogicalPlan, SqlError> {
+    let replaced = plan.transform_up_with_subqueries(|node| {
+        let names = datafusion::logical_expr::expr_rewriter::NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let saved = names.save(&expr);
+            let replaced = expr.transform_up(|part| replace(part, literals))?;
+            Ok(replaced.update_data(|expr| saved.restore(expr)))
+        })?;
+        node.transform_data(|node| node.recompute_schema().map(Transformed::yes))
+    });
+    replaced.map(|replaced| replaced.data).map_err(|error| from_datafusion(&error))
+}
+
+fn replace(expr: Expr, literals: &[Expr]) -> Result<Transformed<Expr>, DataFusionError> {
+    if let Expr::Placeholder(Placeholder { id, .. }) = &expr
+        && let Ok(index) = Parameters::index(id)
+        && let Some(literal) = literals.get(index)
+    {
+        return Ok(Transformed::yes(literal.clone()));
+    }
+    Ok(Transformed::no(expr))
+}
+
+/// Where each relation's name first stands in a query.
+fn relation_positions(query: &ast::Query) -> HashMap<String, usize> {
+    struct Positions(HashMap<String, usize>);
+    impl Visitor for Positions {
+        type Break = ();
+        fn pre_visit_relation(&mut self, name: &ast::ObjectName) -> ControlFlow<()> {
+            let first = name.0.first().and_then(|part| part.as_ident());
+            if let (Ok(named), Some(first)) = (relation_name(name), first)
+                && let Some(position) = span_position(first.span)
+            {
+                self.0.entry(named.to_string()).or_insert(position);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut positions = Positions(HashMap::new());
+    let _ = query.visit(&mut positions);
+    positions.0
+}

@@ -1,0 +1,725 @@
+//! The pass over the syntax tree before DataFusion plans it: every operator, literal and special
+//! form becomes a call by name, which carries its position, and every output column gets the name
+//! PostgreSQL gives it.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    self, AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, Query, Select, SelectItem, SetExpr, Spanned, Subscript, UnaryOperator, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
+};
+use kappa_types::{SqlError, SqlState};
+
+use crate::function::{
+    ALL, ANY, BINARY, CELL, FunctionRegistry, LITERAL, PARAMETER, UNARY, name_at,
+};
+use crate::parse::{fold, span_position};
+
+/// Stands between a column's name and the number that keeps equal names of one list apart. It
+/// cannot be typed: the name is cut here before anyone sees it.
+pub(crate) const NAME_MARK: char = '\u{1}';
+
+/// Rewrites a query in place.
+pub(crate) fn desugar_query(
+    query: &mut Query,
+    registry: &FunctionRegistry,
+) -> Result<(), SqlError> {
+    match VisitMut::visit(query, &mut Desugar { registry }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// Rewrites an expression in place.
+pub(crate) fn desugar_expr(expr: &mut Expr, registry: &FunctionRegistry) -> Result<(), SqlError> {
+    match VisitMut::visit(expr, &mut Desugar { registry }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Desugar<'a> {
+    registry: &'a FunctionRegistry,
+}
+
+impl VisitorMut for Desugar<'_> {
+    type Break = SqlError;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        if !query.locks.is_empty() {
+            query.locks.clear();
+        }
+        name_columns(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        wrap_values(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        match before(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        let taken = std::mem::replace(expr, Expr::value(Value::Null));
+        match after(taken, self.registry) {
+            Ok(new) => {
+                *expr = new;
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+}
+
+/// Gives each output column of each SELECT of a set expression PostgreSQL's name.
+fn name_columns(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => name_select(select),
+        SetExpr::SetOperation { left, right, .. } => {
+            name_columns(left);
+            name_columns(right);
+        }
+        _ => {}
+    }
+}
+
+fn name_select(select: &mut Select) {
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for item in &mut select.projection {
+        let (expr, name) = match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let name = column_name(expr).unwrap_or_else(|| "?column?".to_owned());
+                (expr.clone(), name)
+            }
+            SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), fold(alias)),
+            _ => continue,
+        };
+        let is_alias = matches!(item, SelectItem::ExprWithAlias { .. });
+        let is_column =
+            !is_alias && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let source = if is_column { expr.to_string() } else { String::new() };
+        // Columns of different tables may share a name: their qualifiers tell them apart.
+        let clash = seen.iter().any(|(other, other_source)| {
+            *other == name
+                && !(is_column
+                    && !other_source.is_empty()
+                    && other_source.contains('.')
+                    && source.contains('.')
+                    && *other_source != source)
+        });
+        let unique = if clash { format!("{name}{NAME_MARK}{}", seen.len()) } else { name.clone() };
+        seen.push((name, source));
+        if clash || !is_column {
+            *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
+        }
+    }
+}
+
+/// PostgreSQL's `FigureColname`; `None` is `?column?`.
+pub(crate) fn column_name(expr: &Expr) -> Option<String> {
+    Some(match expr {
+        Expr::Identifier(ident) => fold(ident),
+        Expr::CompoundIdentifier(parts) => fold(parts.last()?),
+        Expr::Function(function) => {
+            fold(function.name.0.last().and_then(ObjectNamePart::as_ident)?)
+        }
+        Expr::Cast { expr, data_type, .. } => match column_name(expr) {
+            Some(name) => name,
+            None => type_column_name(data_type)?,
+        },
+        Expr::TypedString(string) => type_column_name(&string.data_type)?,
+        Expr::Interval(_) => "interval".to_owned(),
+        Expr::Case { else_result, .. } => match else_result.as_ref().and_then(|e| column_name(e)) {
+            Some(name) => name,
+            None => "case".to_owned(),
+        },
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => column_name(inner)?,
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            let field = access_chain.iter().rev().find_map(|access| match access {
+                AccessExpr::Dot(Expr::Identifier(ident)) => Some(fold(ident)),
+                _ => None,
+            });
+            match field {
+                Some(field) => field,
+                None => column_name(root)?,
+            }
+        }
+        Expr::Subquery(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => match select.projection.first()? {
+                SelectItem::UnnamedExpr(expr) => column_name(expr)?,
+                SelectItem::ExprWithAlias { alias, .. } => fold(alias),
+                _ => return None,
+            },
+            _ => return None,
+        },
+        Expr::Exists { .. } => "exists".to_owned(),
+        Expr::Array(_) => "array".to_owned(),
+        Expr::Extract { .. } => "extract".to_owned(),
+        Expr::Substring { shorthand, .. } => {
+            if *shorthand {
+                "substr".to_owned()
+            } else {
+                "substring".to_owned()
+            }
+        }
+        Expr::Position { .. } => "position".to_owned(),
+        Expr::Trim { trim_where, .. } => match trim_where {
+            Some(ast::TrimWhereField::Leading) => "ltrim".to_owned(),
+            Some(ast::TrimWhereField::Trailing) => "rtrim".to_owned(),
+            _ => "btrim".to_owned(),
+        },
+        Expr::Overlay { .. } => "overlay".to_owned(),
+        Expr::Ceil { .. } => "ceil".to_owned(),
+        Expr::Floor { .. } => "floor".to_owned(),
+        Expr::AtTimeZone { .. } => "timezone".to_owned(),
+        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => "bool".to_owned(),
+        _ => return None,
+    })
+}
+
+/// The name that a cast of something nameless gives its column.
+fn type_column_name(data_type: &DataType) -> Option<String> {
+    use kappa_types::SqlType as T;
+    Some(match crate::parse::sql_type(data_type).ok()? {
+        T::Boolean => "bool".to_owned(),
+        T::SmallInt => "int2".to_owned(),
+        T::Integer => "int4".to_owned(),
+        T::BigInt => "int8".to_owned(),
+        T::Real => "float4".to_owned(),
+        T::Double => "float8".to_owned(),
+        T::Numeric(_) => "numeric".to_owned(),
+        T::Varchar(_) => "varchar".to_owned(),
+        T::Time => "time".to_owned(),
+        T::Timestamp => "timestamp".to_owned(),
+        T::Timestamptz => "timestamptz".to_owned(),
+        T::Array(element) => match *element {
+            T::Integer => "int4".to_owned(),
+            T::BigInt => "int8".to_owned(),
+            other => other.name(),
+        },
+        other => other.name(),
+    })
+}
+
+/// Each value of a VALUES list becomes a call, so that columns of mixed types reach the resolver.
+fn wrap_values(body: &mut SetExpr) {
+    match body {
+        SetExpr::Values(values) => {
+            for row in &mut values.rows {
+                for cell in &mut row.content {
+                    let taken = std::mem::replace(cell, Expr::value(Value::Null));
+                    *cell = call(CELL, vec![taken], None);
+                }
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            wrap_values(left);
+            wrap_values(right);
+        }
+        _ => {}
+    }
+}
+
+/// A call by name, its position in the name.
+pub(crate) fn call(name: &str, args: Vec<Expr>, position: Option<usize>) -> Expr {
+    let name = match position {
+        Some(position) => name_at(name, position),
+        None => name.to_owned(),
+    };
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::with_quote('"', name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args
+                .into_iter()
+                .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+                .collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+fn text(value: impl Into<String>) -> Expr {
+    call(LITERAL, vec![Expr::value(Value::SingleQuotedString(value.into()))], None)
+}
+
+fn position_of(expr: &Expr) -> Option<usize> {
+    span_position(expr.span())
+}
+
+/// Forms that must be changed before their parts are visited.
+fn before(expr: &mut Expr) -> Result<(), SqlError> {
+    match expr {
+        Expr::Interval(interval) => *expr = interval_cast(interval)?,
+        Expr::TypedString(string) => {
+            let value = Expr::Value(string.value.clone());
+            *expr = cast(value, string.data_type.clone());
+        }
+        Expr::Between { .. } => {
+            let taken = std::mem::replace(expr, Expr::value(Value::Null));
+            *expr = between(taken);
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } => {
+            if let Expr::Value(ValueWithSpan { value: Value::Number(number, long), span }) =
+                operand.as_ref()
+                && !number.starts_with('-')
+            {
+                let value = Value::Number(format!("-{number}"), *long);
+                *expr = Expr::Value(ValueWithSpan { value, span: *span });
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// `INTERVAL '10' MINUTES` is the cast of `'10 minutes'`.
+fn interval_cast(interval: &ast::Interval) -> Result<Expr, SqlError> {
+    let unsupported = || {
+        SqlError::unsupported(
+            "this form of interval literal is not supported",
+            "Write the units inside the quotes: INTERVAL '1 year 2 months'.",
+        )
+    };
+    if interval.last_field.is_some() {
+        return Err(unsupported());
+    }
+    let Expr::Value(ValueWithSpan { value, span }) = interval.value.as_ref() else {
+        return Err(unsupported());
+    };
+    let number = match value {
+        Value::SingleQuotedString(text) => text.clone(),
+        Value::Number(number, _) => number.clone(),
+        _ => return Err(unsupported()),
+    };
+    let text = match &interval.leading_field {
+        None => number,
+        Some(field) if number.trim().parse::<f64>().is_ok() => {
+            format!("{} {}", number.trim(), field.to_string().to_ascii_lowercase())
+        }
+        Some(_) => number,
+    };
+    let value = ValueWithSpan { value: Value::SingleQuotedString(text), span: *span };
+    Ok(cast(Expr::Value(value), DataType::Interval { fields: None, precision: None }))
+}
+
+/// `x BETWEEN a AND b` is `x >= a AND x <= b`.
+fn between(expr: Expr) -> Expr {
+    let Expr::Between { expr, negated, low, high } = expr else { return expr };
+    let compare =
+        |op: BinaryOperator, right: Box<Expr>| Expr::BinaryOp { left: expr.clone(), op, right };
+    let (left, op, right) = if negated {
+        (compare(BinaryOperator::Lt, low), BinaryOperator::Or, compare(BinaryOperator::Gt, high))
+    } else {
+        (
+            compare(BinaryOperator::GtEq, low),
+            BinaryOperator::And,
+            compare(BinaryOperator::LtEq, high),
+        )
+    };
+    Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
+}
+
+/// The rewritten form of an expression whose parts are rewritten.
+fn after(expr: Expr, registry: &FunctionRegistry) -> Result<Expr, SqlError> {
+    let position = position_of(&expr);
+    Ok(match expr {
+        Expr::Value(value) => literal(value),
+        Expr::BinaryOp { left, op, right } => binary(*left, op, *right, position)?,
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
+            Expr::UnaryOp { op: UnaryOperator::Not, expr }
+        }
+        Expr::UnaryOp { op, expr } => call(&format!("{UNARY}{op}"), vec![*expr], position),
+        Expr::IsDistinctFrom(left, right) => {
+            call(&format!("{BINARY}IS DISTINCT FROM"), vec![*left, *right], position)
+        }
+        Expr::IsNotDistinctFrom(left, right) => {
+            call(&format!("{BINARY}IS NOT DISTINCT FROM"), vec![*left, *right], position)
+        }
+        Expr::Like { negated, expr, pattern, escape_char, any: false } => {
+            like(if negated { "!~~" } else { "~~" }, *expr, *pattern, escape_char, position)
+        }
+        Expr::ILike { negated, expr, pattern, escape_char, any: false } => {
+            like(if negated { "!~~*" } else { "~~*" }, *expr, *pattern, escape_char, position)
+        }
+        Expr::SimilarTo { negated, expr, pattern, escape_char } => {
+            let pattern = escaped(*pattern, escape_char);
+            let similar = call("similar_to", vec![*expr, pattern], position);
+            if negated { not(similar) } else { similar }
+        }
+        Expr::AnyOp { left, compare_op, right, .. } if !is_subquery(&right) => {
+            call(&format!("{ANY}{}", symbol(&compare_op)), vec![*left, *right], position)
+        }
+        Expr::AllOp { left, compare_op, right } if !is_subquery(&right) => {
+            call(&format!("{ALL}{}", symbol(&compare_op)), vec![*left, *right], position)
+        }
+        Expr::Collate { expr, collation } => {
+            let name = collation.0.last().and_then(ObjectNamePart::as_ident).map(fold);
+            match name.as_deref() {
+                Some("default" | "C" | "POSIX" | "ucs_basic") => *expr,
+                _ => {
+                    return Err(SqlError::unsupported(
+                        format!("collation {collation} is not supported"),
+                        "Text is compared by bytes, as with COLLATE \"C\".",
+                    ));
+                }
+            }
+        }
+        Expr::Extract { field, expr, .. } => {
+            call("extract", vec![text(field_name(&field)), *expr], position)
+        }
+        Expr::AtTimeZone { timestamp, time_zone } => {
+            call("timezone", vec![*time_zone, *timestamp], position)
+        }
+        Expr::Position { expr, r#in } => call("position", vec![*expr, *r#in], position),
+        Expr::Substring { expr, substring_from, substring_for, .. } => {
+            let from = substring_from
+                .map_or_else(|| Expr::value(Value::Number("1".to_owned(), false)), |e| *e);
+            let mut args = vec![*expr, from];
+            args.extend(substring_for.map(|e| *e));
+            call("substring", args, position)
+        }
+        Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
+            let name = match trim_where {
+                Some(ast::TrimWhereField::Leading) => "ltrim",
+                Some(ast::TrimWhereField::Trailing) => "rtrim",
+                _ => "btrim",
+            };
+            let mut args = vec![*expr];
+            args.extend(trim_what.map(|e| *e));
+            args.extend(trim_characters.into_iter().flatten());
+            call(name, args, position)
+        }
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            let mut args = vec![*expr, *overlay_what, *overlay_from];
+            args.extend(overlay_for.map(|e| *e));
+            call("overlay", args, position)
+        }
+        Expr::Ceil { expr, .. } => call("ceil", vec![*expr], position),
+        Expr::Floor { expr, .. } => call("floor", vec![*expr], position),
+        Expr::Array(array) => call("array", array.elem, position),
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            subscripts(*root, access_chain, position)?
+        }
+        Expr::Function(function) => named(function, position, registry)?,
+        Expr::InList { expr, list, negated } if matches!(*expr, Expr::Tuple(_)) => {
+            tuple_in_list(*expr, list, negated, position)?
+        }
+        other => other,
+    })
+}
+
+fn literal(value: ValueWithSpan) -> Expr {
+    let position = span_position(value.span);
+    let string =
+        |text: String| call(LITERAL, vec![Expr::value(Value::SingleQuotedString(text))], position);
+    match value.value {
+        Value::SingleQuotedString(text)
+        | Value::EscapedStringLiteral(text)
+        | Value::UnicodeStringLiteral(text)
+        | Value::NationalStringLiteral(text) => string(text),
+        Value::DollarQuotedString(text) => string(text.value),
+        Value::Placeholder(_) => call(PARAMETER, vec![Expr::Value(value)], position),
+        _ => Expr::Value(value),
+    }
+}
+
+fn not(expr: Expr) -> Expr {
+    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    match expr {
+        Expr::Subquery(_) => true,
+        Expr::Nested(inner) => is_subquery(inner),
+        _ => false,
+    }
+}
+
+/// The symbol of an operator; of `OPERATOR(pg_catalog.~)` too.
+fn symbol(op: &BinaryOperator) -> String {
+    match op {
+        BinaryOperator::PGCustomBinaryOperator(parts) => parts.last().cloned().unwrap_or_default(),
+        BinaryOperator::NotEq => "<>".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn binary(
+    left: Expr,
+    op: BinaryOperator,
+    right: Expr,
+    position: Option<usize>,
+) -> Result<Expr, SqlError> {
+    if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
+        return Ok(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) });
+    }
+    if let (Expr::Tuple(left), Expr::Tuple(right)) = (&left, &right) {
+        return tuples(left, &op, right, position);
+    }
+    Ok(call(&format!("{BINARY}{}", symbol(&op)), vec![left, right], position))
+}
+
+/// `(a, b) = (c, d)` is `a = c AND b = d`.
+fn tuples(
+    left: &[Expr],
+    op: &BinaryOperator,
+    right: &[Expr],
+    position: Option<usize>,
+) -> Result<Expr, SqlError> {
+    let negated = match op {
+        BinaryOperator::Eq => false,
+        BinaryOperator::NotEq => true,
+        _ => {
+            return Err(SqlError::unsupported(
+                "rows can only be compared with = and <>",
+                "Compare the columns one by one.",
+            ));
+        }
+    };
+    if left.len() != right.len() || left.is_empty() {
+        return Err(SqlError::new(
+            SqlState::SyntaxError,
+            "unequal number of entries in row expressions",
+        ));
+    }
+    let pairs = left.iter().zip(right).map(|(left, right)| {
+        call(&format!("{BINARY}="), vec![left.clone(), right.clone()], position)
+    });
+    let all = pairs.reduce(|left, right| Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::And,
+        right: Box::new(right),
+    });
+    let all = all.unwrap_or_else(|| Expr::value(Value::Boolean(true)));
+    Ok(if negated { not(all) } else { all })
+}
+
+fn tuple_in_list(
+    expr: Expr,
+    list: Vec<Expr>,
+    negated: bool,
+    position: Option<usize>,
+) -> Result<Expr, SqlError> {
+    let Expr::Tuple(left) = expr else {
+        return Ok(Expr::InList { expr: Box::new(expr), list, negated });
+    };
+    let mut any: Option<Expr> = None;
+    for item in list {
+        let Expr::Tuple(right) = item else {
+            return Err(SqlError::new(
+                SqlState::SyntaxError,
+                "unequal number of entries in row expressions",
+            ));
+        };
+        let equal = tuples(&left, &BinaryOperator::Eq, &right, position)?;
+        any = Some(match any {
+            None => equal,
+            Some(left) => Expr::BinaryOp {
+                left: Box::new(left),
+                op: BinaryOperator::Or,
+                right: Box::new(equal),
+            },
+        });
+    }
+    let any = any.unwrap_or_else(|| Expr::value(Value::Boolean(false)));
+    Ok(if negated { not(Expr::Nested(Box::new(any))) } else { Expr::Nested(Box::new(any)) })
+}
+
+/// A pattern whose escape character is not the backslash.
+fn escaped(pattern: Expr, escape: Option<ValueWithSpan>) -> Expr {
+    match escape {
+        Some(escape) => call("like_escape", vec![pattern, literal(escape)], None),
+        None => pattern,
+    }
+}
+
+fn like(
+    op: &str,
+    expr: Expr,
+    pattern: Expr,
+    escape: Option<ValueWithSpan>,
+    position: Option<usize>,
+) -> Expr {
+    call(&format!("{BINARY}{op}"), vec![expr, escaped(pattern, escape)], position)
+}
+
+fn field_name(field: &DateTimeField) -> String {
+    match field {
+        DateTimeField::Custom(ident) => fold(ident),
+        other => other.to_string().to_ascii_lowercase(),
+    }
+}
+
+fn subscripts(
+    root: Expr,
+    chain: Vec<AccessExpr>,
+    position: Option<usize>,
+) -> Result<Expr, SqlError> {
+    let mut expr = root;
+    for access in chain {
+        expr = match access {
+            AccessExpr::Subscript(Subscript::Index { index }) => {
+                call("subscript", vec![expr, index], position)
+            }
+            AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride: None }) => {
+                let number = |n: &str| Expr::value(Value::Number(n.to_owned(), false));
+                let low = lower_bound.unwrap_or_else(|| number("1"));
+                let high = upper_bound.unwrap_or_else(|| number("2147483647"));
+                call("array_slice", vec![expr, low, high], position)
+            }
+            _ => {
+                return Err(SqlError::unsupported(
+                    "access to a field of a row is not supported",
+                    "Select the columns of the table instead.",
+                ));
+            }
+        };
+    }
+    Ok(expr)
+}
+
+/// A function by name: `pg_catalog.` is dropped, the position put in.
+fn named(
+    mut function: Function,
+    position: Option<usize>,
+    registry: &FunctionRegistry,
+) -> Result<Expr, SqlError> {
+    let parts: Vec<String> =
+        function.name.0.iter().filter_map(ObjectNamePart::as_ident).map(fold).collect();
+    let name = match parts.as_slice() {
+        [name] => name.clone(),
+        [namespace, name] if namespace == "pg_catalog" || namespace == "public" => name.clone(),
+        _ => {
+            return Err(SqlError::new(
+                SqlState::UndefinedFunction,
+                format!("function {} does not exist", parts.join(".")),
+            ));
+        }
+    };
+    if name == "array"
+        && let FunctionArguments::Subquery(query) = function.args
+    {
+        return Ok(array_of_query(*query));
+    }
+    if matches!(function.args, FunctionArguments::None) {
+        // CURRENT_DATE and its like are written without parentheses.
+        function.args = FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: Vec::new(),
+            clauses: Vec::new(),
+        });
+    }
+    let name = match name.as_str() {
+        // The precision of CURRENT_TIMESTAMP(n) is always 6.
+        "current_timestamp" | "localtimestamp" | "current_time" | "localtime" => {
+            if let FunctionArguments::List(list) = &mut function.args {
+                list.args.clear();
+            }
+            name
+        }
+        "variance" => "var_samp".to_owned(),
+        "every" => "bool_and".to_owned(),
+        _ => name,
+    };
+    let is_aggregate = registry.is_aggregate_or_window(&name);
+    let name = match position {
+        Some(position) if !is_aggregate && name != "unnest" => name_at(&name, position),
+        _ => name,
+    };
+    function.name = ObjectName::from(vec![Ident::with_quote('"', name)]);
+    Ok(Expr::Function(function))
+}
+
+/// `ARRAY(SELECT …)` is `(SELECT array_agg(x) FROM (SELECT …) AS q(x))`.
+fn array_of_query(query: Query) -> Expr {
+    let column = Ident::with_quote('"', "element");
+    let aggregate = call("array_agg", vec![Expr::Identifier(column.clone())], None);
+    let select = Select {
+        projection: vec![SelectItem::ExprWithAlias {
+            expr: aggregate,
+            alias: Ident::with_quote('"', "array"),
+        }],
+        from: vec![ast::TableWithJoins {
+            relation: ast::TableFactor::Derived {
+                lateral: false,
+                subquery: Box::new(query),
+                alias: Some(ast::TableAlias {
+                    explicit: true,
+                    name: Ident::with_quote('"', "elements"),
+                    columns: vec![ast::TableAliasColumnDef { name: column, data_type: None }],
+                    at: None,
+                }),
+                sample: None,
+            },
+            joins: Vec::new(),
+        }],
+        ..empty_select()
+    };
+    let body = Box::new(SetExpr::Select(Box::new(select)));
+    Expr::Subquery(Box::new(query_of(body)))
+}
+
+/// A query that is only its body.
+pub(crate) fn query_of(body: Box<SetExpr>) -> Query {
+    Query {
+        with: None,
+        body,
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
+
+/// A SELECT of nothing.
+pub(crate) fn empty_select() -> Select {
+    Select {
+        select_token: ast::helpers::attached_token::AttachedToken::empty(),
+        optimizer_hints: Vec::new(),
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection: Vec::new(),
+        exclude: None,
+        into: None,
+        from: Vec::new(),
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection: None,
+        connect_by: Vec::new(),
+        group_by: ast::GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by: Vec::new(),
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        window_before_qualify: false,
+        qualify: None,
+        value_table_mode: None,
+        flavor: ast::SelectFlavor::Standard,
+    }
+}

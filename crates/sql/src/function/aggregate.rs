@@ -1,0 +1,91 @@
+//! Aggregate functions: which of DataFusion's or ours computes PostgreSQL's result.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::AggregateUDF;
+use kappa_types::{SqlError, SqlType};
+
+use super::aggregate_exact::{Exact, ExactAggregate};
+use super::decimal::WORKING_PRECISION;
+use super::overload::undefined;
+use crate::typing::{Family, Type, family};
+
+/// An aggregate function and the types its arguments are converted to.
+pub(crate) struct AggregateChoice {
+    /// What computes.
+    pub(crate) function: Arc<AggregateUDF>,
+    /// One per argument; `None` as it is.
+    pub(crate) arguments: Vec<Option<SqlType>>,
+}
+
+/// The aggregate that `name(types)` means in PostgreSQL.
+///
+/// # Errors
+/// 42883 where the function does not take the type.
+pub(crate) fn choose_aggregate(
+    function: &Arc<AggregateUDF>,
+    types: &[Type],
+) -> Result<AggregateChoice, SqlError> {
+    let name = function.name();
+    let as_is =
+        || AggregateChoice { function: Arc::clone(function), arguments: vec![None; types.len()] };
+    let fail = || Err(undefined(name, types));
+    let with = |function: &Arc<AggregateUDF>, to: Option<SqlType>| {
+        Ok(AggregateChoice { function: Arc::clone(function), arguments: vec![to] })
+    };
+    let exact = |kind: Exact, to: Option<SqlType>| {
+        with(&Arc::new(AggregateUDF::new_from_impl(ExactAggregate::new(kind))), to)
+    };
+    let of_one = ["sum", "avg", "min", "max", "bool_and", "bool_or"].contains(&name)
+        || moment(name).is_some();
+    if !of_one {
+        return Ok(as_is());
+    }
+    let [Type::Known(given)] = types else { return fail() };
+    match (name, given) {
+        ("sum", SqlType::SmallInt | SqlType::Integer) => with(function, Some(SqlType::BigInt)),
+        ("sum", SqlType::BigInt) => exact(Exact::Sum, Some(working(0))),
+        ("sum", SqlType::Numeric(Some((_, scale)))) => exact(Exact::Sum, Some(working(*scale))),
+        ("sum", SqlType::Numeric(None)) => exact(Exact::Sum, None),
+        ("sum", SqlType::Real) => exact(Exact::SumReal, None),
+        ("sum", SqlType::Double) => with(function, None),
+        ("sum", SqlType::Interval) => exact(Exact::SumInterval, None),
+        ("avg", SqlType::SmallInt | SqlType::Integer | SqlType::BigInt) => {
+            exact(Exact::Avg, Some(working(0)))
+        }
+        ("avg", SqlType::Numeric(Some((_, scale)))) => exact(Exact::Avg, Some(working(*scale))),
+        ("avg", SqlType::Numeric(None)) => exact(Exact::Avg, None),
+        ("avg", SqlType::Real | SqlType::Double) => with(function, Some(SqlType::Double)),
+        ("avg", SqlType::Interval) => exact(Exact::AvgInterval, None),
+        ("bool_and" | "bool_or", SqlType::Boolean) => with(function, None),
+        ("min" | "max", given) => match family(given) {
+            Family::Number | Family::Time | Family::Span | Family::Array => with(function, None),
+            Family::Text => with(function, Some(SqlType::Text)),
+            Family::Boolean | Family::Other => fail(),
+        },
+        (_, given) => match (moment(name), given) {
+            (Some(kind), SqlType::SmallInt | SqlType::Integer | SqlType::BigInt) => {
+                exact(kind, Some(working(0)))
+            }
+            (Some(kind), SqlType::Numeric(Some((_, scale)))) => exact(kind, Some(working(*scale))),
+            (Some(kind), SqlType::Numeric(None)) => exact(kind, None),
+            (Some(_), SqlType::Real | SqlType::Double) => with(function, Some(SqlType::Double)),
+            _ => fail(),
+        },
+    }
+}
+
+const fn working(scale: i8) -> SqlType {
+    SqlType::Numeric(Some((WORKING_PRECISION, scale)))
+}
+
+/// The second moments, under DataFusion's names for them.
+fn moment(name: &str) -> Option<Exact> {
+    Some(match name {
+        "var" | "var_samp" | "variance" => Exact::VarSamp,
+        "var_pop" => Exact::VarPop,
+        "stddev" | "stddev_samp" => Exact::StddevSamp,
+        "stddev_pop" => Exact::StddevPop,
+        _ => return None,
+    })
+}

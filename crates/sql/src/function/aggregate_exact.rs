@@ -1,0 +1,388 @@
+//! Aggregates over exact numbers: sums in 256 bits, averages and variances as `numeric`.
+//!
+//! With n values of sum s and sum of squares q:
+//! ```text
+//! avg = s / n          var_pop = (n q - s s) / (n n)          var_samp = (n q - s s) / (n (n - 1))
+//! ```
+//! each divided once and rounded half away from zero to 16 digits. Price: no fast path for many
+//! groups; dataflow keeps views with operators of its own.
+
+use std::hash::Hash;
+use std::mem::size_of_val;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float32Type, Float64Type, Int64Type,
+    IntervalMonthDayNano, IntervalMonthDayNanoType, i256,
+};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
+use kappa_types::{SqlError, SqlType};
+
+use super::arithmetic::{float_overflow, out_of_range};
+use super::decimal::{divide_wide, fit, power_of_ten};
+use super::interval_parts;
+use super::math::decimal_sqrt;
+use crate::error::into_datafusion;
+
+/// Which aggregate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Exact {
+    Sum,
+    SumReal,
+    SumInterval,
+    Avg,
+    AvgInterval,
+    VarPop,
+    VarSamp,
+    StddevPop,
+    StddevSamp,
+}
+
+/// One of these aggregates as DataFusion calls it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct ExactAggregate {
+    kind: Exact,
+    signature: Signature,
+}
+
+impl ExactAggregate {
+    pub(super) fn new(kind: Exact) -> Self {
+        Self { kind, signature: Signature::user_defined(Volatility::Immutable) }
+    }
+
+    fn returns(&self, argument: &DataType) -> DataType {
+        match self.kind {
+            Exact::Sum => match argument {
+                DataType::Decimal128(_, scale) => DataType::Decimal128(38, *scale),
+                other => other.clone(),
+            },
+            Exact::SumReal => DataType::Float32,
+            Exact::SumInterval | Exact::AvgInterval => SqlType::Interval.arrow(),
+            _ => SqlType::Numeric(None).arrow(),
+        }
+    }
+}
+
+impl AggregateUDFImpl for ExactAggregate {
+    fn name(&self) -> &str {
+        match self.kind {
+            Exact::Sum | Exact::SumReal | Exact::SumInterval => "sum",
+            Exact::Avg | Exact::AvgInterval => "avg",
+            Exact::VarPop => "var_pop",
+            Exact::VarSamp => "var_samp",
+            Exact::StddevPop => "stddev_pop",
+            Exact::StddevSamp => "stddev_samp",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>, DataFusionError> {
+        Ok(types.to_vec())
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType, DataFusionError> {
+        let argument = types.first().ok_or_else(|| {
+            DataFusionError::Internal(format!("{} without an argument", self.name()))
+        })?;
+        Ok(self.returns(argument))
+    }
+
+    fn accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>, DataFusionError> {
+        let scale = match args.expr_fields.first().map(|field| field.data_type()) {
+            Some(DataType::Decimal128(_, scale)) => *scale,
+            _ => 0,
+        };
+        Ok(match self.kind {
+            Exact::SumReal => Box::new(RealSum::default()),
+            Exact::SumInterval | Exact::AvgInterval => {
+                Box::new(IntervalSum { kind: self.kind, ..IntervalSum::default() })
+            }
+            kind => Box::new(Moments { kind, scale, ..Moments::default() }),
+        })
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>, DataFusionError> {
+        let field = |suffix: &str, data_type: DataType| {
+            Arc::new(Field::new(format!("{}[{suffix}]", args.name), data_type, true))
+        };
+        Ok(match self.kind {
+            Exact::SumReal => {
+                vec![field("count", DataType::Int64), field("sum", DataType::Float64)]
+            }
+            Exact::SumInterval | Exact::AvgInterval => {
+                let wide = DataType::Decimal256(76, 0);
+                vec![
+                    field("count", DataType::Int64),
+                    field("months", wide.clone()),
+                    field("days", wide.clone()),
+                    field("micros", wide),
+                ]
+            }
+            _ => {
+                let wide = DataType::Decimal256(76, 0);
+                vec![
+                    field("count", DataType::Int64),
+                    field("sum", wide.clone()),
+                    field("squares", wide),
+                ]
+            }
+        })
+    }
+}
+
+fn wide(value: i256) -> ScalarValue {
+    ScalarValue::Decimal256(Some(value), 76, 0)
+}
+
+fn overflow() -> DataFusionError {
+    into_datafusion(out_of_range(&SqlType::Numeric(None)))
+}
+
+/// Count, sum and sum of squares of digits.
+#[derive(Debug)]
+struct Moments {
+    kind: Exact,
+    scale: i8,
+    count: i64,
+    sum: i256,
+    squares: i256,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { kind: Exact::Sum, scale: 0, count: 0, sum: i256::ZERO, squares: i256::ZERO }
+    }
+}
+
+impl Moments {
+    const fn needs_squares(&self) -> bool {
+        !matches!(self.kind, Exact::Sum | Exact::Avg)
+    }
+
+    fn add(&mut self, digits: i128, sign: i64) -> Result<(), DataFusionError> {
+        let digits = i256::from_i128(digits);
+        let signed = if sign < 0 { digits.wrapping_neg() } else { digits };
+        self.count += sign;
+        self.sum = self.sum.checked_add(signed).ok_or_else(overflow)?;
+        if self.needs_squares() {
+            let square = digits.checked_mul(signed).ok_or_else(overflow)?;
+            self.squares = self.squares.checked_add(square).ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+
+    fn value(&self) -> Result<Option<i128>, SqlError> {
+        let overflow = || out_of_range(&SqlType::Numeric(None));
+        let count = i256::from_i128(i128::from(self.count));
+        let sample = matches!(self.kind, Exact::VarSamp | Exact::StddevSamp);
+        if self.count == 0 || (sample && self.count == 1) {
+            return Ok(None);
+        }
+        let scale = u32::from(self.scale.unsigned_abs());
+        match self.kind {
+            Exact::Sum => return fit(self.sum.to_i128().ok_or_else(overflow)?).map(Some),
+            Exact::Avg => return ratio(self.sum, scale, count, 16).map(Some),
+            _ => {}
+        }
+        let spread = count
+            .checked_mul(self.squares)
+            .and_then(|nq| nq.checked_sub(self.sum.checked_mul(self.sum)?))
+            .ok_or_else(overflow)?;
+        let less = if sample { i256::ONE } else { i256::ZERO };
+        let divisor = count.wrapping_mul(count.wrapping_sub(less));
+        let variance = ratio(spread, 2 * scale, divisor, 16)?;
+        match self.kind {
+            Exact::StddevPop | Exact::StddevSamp => decimal_sqrt(variance, 16).map(Some),
+            _ => Ok(Some(variance)),
+        }
+    }
+}
+
+/// `top / 10^scale / bottom` with `to` digits behind the point.
+fn ratio(top: i256, scale: u32, bottom: i256, to: u32) -> Result<i128, SqlError> {
+    let overflow = || out_of_range(&SqlType::Numeric(None));
+    if scale <= to {
+        let top = top.checked_mul(power_of_ten(to - scale)).ok_or_else(overflow)?;
+        divide_wide(top, bottom)
+    } else {
+        let bottom = bottom.checked_mul(power_of_ten(scale - to)).ok_or_else(overflow)?;
+        divide_wide(top, bottom)
+    }
+}
+
+impl Accumulator for Moments {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
+        let digits = values[0].as_primitive::<Decimal128Type>();
+        digits.iter().flatten().try_for_each(|digits| self.add(digits, 1))
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
+        let digits = values[0].as_primitive::<Decimal128Type>();
+        digits.iter().flatten().try_for_each(|digits| self.add(digits, -1))
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
+        let value = self.value().map_err(into_datafusion)?;
+        let scale = if self.kind == Exact::Sum { self.scale } else { 16 };
+        Ok(ScalarValue::Decimal128(value, 38, scale))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {
+        Ok(vec![ScalarValue::Int64(Some(self.count)), wide(self.sum), wide(self.squares)])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
+        let counts = states[0].as_primitive::<Int64Type>();
+        let sums = states[1].as_primitive::<Decimal256Type>();
+        let squares = states[2].as_primitive::<Decimal256Type>();
+        for row in 0..counts.len() {
+            self.count += counts.value(row);
+            self.sum = self.sum.checked_add(sums.value(row)).ok_or_else(overflow)?;
+            self.squares = self.squares.checked_add(squares.value(row)).ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+}
+
+/// sum(real): added in double precision, given back as real.
+#[derive(Debug, Default)]
+struct RealSum {
+    count: i64,
+    sum: f64,
+}
+
+impl Accumulator for RealSum {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
+        for value in values[0].as_primitive::<Float32Type>().iter().flatten() {
+            self.count += 1;
+            self.sum += f64::from(value);
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
+        if self.count == 0 {
+            return Ok(ScalarValue::Float32(None));
+        }
+        let narrow = self.sum as f32;
+        if narrow.is_infinite() && self.sum.is_finite() {
+            return Err(into_datafusion(float_overflow()));
+        }
+        Ok(ScalarValue::Float32(Some(narrow)))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {
+        Ok(vec![ScalarValue::Int64(Some(self.count)), ScalarValue::Float64(Some(self.sum))])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
+        self.count += states[0].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
+        self.sum += states[1].as_primitive::<Float64Type>().iter().flatten().sum::<f64>();
+        Ok(())
+    }
+}
+
+/// sum and avg of intervals, each part by itself.
+#[derive(Debug)]
+struct IntervalSum {
+    kind: Exact,
+    count: i64,
+    months: i128,
+    days: i128,
+    micros: i128,
+}
+
+impl Default for IntervalSum {
+    fn default() -> Self {
+        Self { kind: Exact::SumInterval, count: 0, months: 0, days: 0, micros: 0 }
+    }
+}
+
+impl IntervalSum {
+    fn add(&mut self, value: IntervalMonthDayNano, sign: i128) {
+        let (months, days, micros) = interval_parts(value);
+        self.count += sign as i64;
+        self.months += sign * i128::from(months);
+        self.days += sign * i128::from(days);
+        self.micros += sign * i128::from(micros);
+    }
+}
+
+impl Accumulator for IntervalSum {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
+        let values = values[0].as_primitive::<IntervalMonthDayNanoType>();
+        values.iter().flatten().for_each(|value| self.add(value, 1));
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
+        if self.count == 0 {
+            return Ok(ScalarValue::IntervalMonthDayNano(None));
+        }
+        let overflow = || into_datafusion(out_of_range(&SqlType::Interval));
+        let (mut days, mut micros) = (self.days, self.micros);
+        let mut months = self.months;
+        if self.kind == Exact::AvgInterval {
+            // What is left of months goes to days (of 30 each), of days to time, as `interval_div`.
+            let count = i128::from(self.count);
+            let day = 86_400_000_000_i128;
+            let rest_days = (months % count) * 30;
+            months /= count;
+            let whole_days = days + rest_days;
+            micros = ((whole_days % count) * day + micros) / count;
+            days = whole_days / count;
+        }
+        Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano {
+            months: i32::try_from(months).map_err(|_| overflow())?,
+            days: i32::try_from(days).map_err(|_| overflow())?,
+            nanoseconds: i64::try_from(micros * 1000).map_err(|_| overflow())?,
+        })))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {
+        let part = |value: i128| wide(i256::from_i128(value));
+        Ok(vec![
+            ScalarValue::Int64(Some(self.count)),
+            part(self.months),
+            part(self.days),
+            part(self.micros),
+        ])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
+        let sum = |index: usize| {
+            let values = states[index].as_primitive::<Decimal256Type>();
+            values.iter().flatten().filter_map(i256::to_i128).sum::<i128>()
+        };
+        self.count += states[0].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
+        self.months += sum(1);
+        self.days += sum(2);
+        self.micros += sum(3);
+        Ok(())
+    }
+}

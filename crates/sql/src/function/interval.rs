@@ -1,0 +1,250 @@
+//! interval: months, days and time apart, as PostgreSQL keeps them.
+//!
+//! Arrow holds the time part in nanoseconds; everything here is in microseconds.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{
+    Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType,
+    TimestampMicrosecondType,
+};
+use chrono_tz::Tz;
+use kappa_types::text::{
+    Civil, civil_from_days, days_from_civil, days_in_month, offset_at_local, offset_at_utc,
+};
+use kappa_types::{SqlError, SqlType};
+
+use super::arithmetic::{division_by_zero, out_of_range};
+use super::kernel::Arguments;
+use super::rows::map2;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+const MONTH_DAYS: f64 = 30.0;
+const SECOND_MICROS: f64 = 1_000_000.0;
+
+/// An interval of some microseconds.
+pub(super) const fn of_micros(micros: i64) -> IntervalMonthDayNano {
+    IntervalMonthDayNano { months: 0, days: 0, nanoseconds: micros.saturating_mul(1000) }
+}
+
+/// Months, days and microseconds.
+pub(crate) const fn interval_parts(value: IntervalMonthDayNano) -> (i32, i32, i64) {
+    (value.months, value.days, value.nanoseconds / 1000)
+}
+
+fn of_parts(months: i64, days: i64, micros: i64) -> Result<IntervalMonthDayNano, SqlError> {
+    let overflow = || out_of_range(&SqlType::Interval);
+    Ok(IntervalMonthDayNano {
+        months: i32::try_from(months).map_err(|_| overflow())?,
+        days: i32::try_from(days).map_err(|_| overflow())?,
+        nanoseconds: micros.checked_mul(1000).ok_or_else(overflow)?,
+    })
+}
+
+/// The interval with the opposite sign.
+pub(super) fn negated(value: IntervalMonthDayNano) -> Result<IntervalMonthDayNano, SqlError> {
+    let (months, days, micros) = interval_parts(value);
+    of_parts(-i64::from(months), -i64::from(days), -micros)
+}
+
+/// A timestamp moved by an interval: months first, then days, then time. Months and days are those
+/// of the local calendar of `zone`.
+pub(super) fn moved(
+    micros: i64,
+    by: IntervalMonthDayNano,
+    zone: Option<Tz>,
+) -> Result<i64, SqlError> {
+    let overflow = || out_of_range(&SqlType::Timestamp);
+    if micros == i64::MAX || micros == i64::MIN {
+        return Ok(micros);
+    }
+    let (months, days, span) = interval_parts(by);
+    let mut moved = micros;
+    if months != 0 || days != 0 {
+        let zone = zone.filter(|zone| *zone != Tz::UTC);
+        let local = match zone {
+            Some(zone) => moved + i64::from(offset_at_utc(zone, moved)) * 1_000_000,
+            None => moved,
+        };
+        let mut day = local.div_euclid(DAY_MICROS);
+        let time = local.rem_euclid(DAY_MICROS);
+        if months != 0 {
+            day = add_months(day, i64::from(months));
+        }
+        day += i64::from(days);
+        let local = day.checked_mul(DAY_MICROS).and_then(|d| d.checked_add(time));
+        let local = local.ok_or_else(overflow)?;
+        moved = match zone {
+            Some(zone) => local - i64::from(offset_at_local(zone, local)) * 1_000_000,
+            None => local,
+        };
+    }
+    moved.checked_add(span).ok_or_else(overflow)
+}
+
+/// The day some months later; the last of the month where it is shorter.
+fn add_months(day: i64, months: i64) -> i64 {
+    let civil = civil_from_days(day);
+    let index = civil.year * 12 + i64::from(civil.month) - 1 + months;
+    let (year, month) = (index.div_euclid(12), index.rem_euclid(12) as u32 + 1);
+    let last = days_in_month(year, month);
+    days_from_civil(Civil { year, month, day: civil.day.min(last) })
+}
+
+fn zone(args: &Arguments<'_>, index: usize) -> Option<Tz> {
+    (args.types[index] == SqlType::Timestamptz).then_some(args.context.time_zone)
+}
+
+/// timestamp + interval
+pub(super) fn timestamp_plus(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let zone = zone(args, 0);
+    map2::<TimestampMicrosecondType, IntervalMonthDayNanoType, TimestampMicrosecondType>(
+        args,
+        |t, by| moved(t, by, zone),
+    )
+}
+
+/// interval + timestamp
+pub(super) fn plus_timestamp(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let zone = zone(args, 1);
+    map2::<IntervalMonthDayNanoType, TimestampMicrosecondType, TimestampMicrosecondType>(
+        args,
+        |by, t| moved(t, by, zone),
+    )
+}
+
+/// timestamp - interval
+pub(super) fn timestamp_minus(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let zone = zone(args, 0);
+    map2::<TimestampMicrosecondType, IntervalMonthDayNanoType, TimestampMicrosecondType>(
+        args,
+        |t, by| moved(t, negated(by)?, zone),
+    )
+}
+
+/// timestamp - timestamp: days and time.
+pub(super) fn between(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<TimestampMicrosecondType, TimestampMicrosecondType, IntervalMonthDayNanoType>(
+        args,
+        |a, b| {
+            let span = a.checked_sub(b).ok_or_else(|| out_of_range(&SqlType::Interval))?;
+            of_parts(0, span / DAY_MICROS, span % DAY_MICROS)
+        },
+    )
+}
+
+fn wrapped_time(micros: i64) -> i64 {
+    micros.rem_euclid(DAY_MICROS)
+}
+
+/// time + interval: around the clock.
+pub(super) fn time_plus(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<Time64MicrosecondType, IntervalMonthDayNanoType, Time64MicrosecondType>(args, |t, by| {
+        Ok(wrapped_time(t + interval_parts(by).2 % DAY_MICROS))
+    })
+}
+
+/// interval + time
+pub(super) fn plus_time(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<IntervalMonthDayNanoType, Time64MicrosecondType, Time64MicrosecondType>(args, |by, t| {
+        Ok(wrapped_time(t + interval_parts(by).2 % DAY_MICROS))
+    })
+}
+
+/// time - interval
+pub(super) fn time_minus(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<Time64MicrosecondType, IntervalMonthDayNanoType, Time64MicrosecondType>(args, |t, by| {
+        Ok(wrapped_time(t - interval_parts(by).2 % DAY_MICROS))
+    })
+}
+
+/// interval + interval
+pub(super) fn add(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<IntervalMonthDayNanoType, IntervalMonthDayNanoType, IntervalMonthDayNanoType>(
+        args,
+        |a, b| {
+            let ((m, d, t), (n, e, u)) = (interval_parts(a), interval_parts(b));
+            let micros = t.checked_add(u).ok_or_else(|| out_of_range(&SqlType::Interval))?;
+            of_parts(i64::from(m) + i64::from(n), i64::from(d) + i64::from(e), micros)
+        },
+    )
+}
+
+/// interval - interval
+pub(super) fn sub(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<IntervalMonthDayNanoType, IntervalMonthDayNanoType, IntervalMonthDayNanoType>(
+        args,
+        |a, b| {
+            let ((m, d, t), (n, e, u)) = (interval_parts(a), interval_parts(b));
+            let micros = t.checked_sub(u).ok_or_else(|| out_of_range(&SqlType::Interval))?;
+            of_parts(i64::from(m) - i64::from(n), i64::from(d) - i64::from(e), micros)
+        },
+    )
+}
+
+/// interval * double precision
+pub(super) fn times(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<IntervalMonthDayNanoType, Float64Type, IntervalMonthDayNanoType>(args, scaled)
+}
+
+/// double precision * interval
+pub(super) fn times_reversed(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<Float64Type, IntervalMonthDayNanoType, IntervalMonthDayNanoType>(args, |n, i| {
+        scaled(i, n)
+    })
+}
+
+/// interval / double precision
+pub(super) fn divided(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map2::<IntervalMonthDayNanoType, Float64Type, IntervalMonthDayNanoType>(args, |value, by| {
+        if by == 0.0 {
+            return Err(division_by_zero());
+        }
+        scaled_by(value, |part| part / by)
+    })
+}
+
+fn scaled(value: IntervalMonthDayNano, factor: f64) -> Result<IntervalMonthDayNano, SqlError> {
+    scaled_by(value, |part| part * factor)
+}
+
+/// PostgreSQL's `interval_mul`: what is left of a month goes to days, of a day to time.
+fn scaled_by(
+    value: IntervalMonthDayNano,
+    scale: impl Fn(f64) -> f64,
+) -> Result<IntervalMonthDayNano, SqlError> {
+    let overflow = || out_of_range(&SqlType::Interval);
+    let (months, days, micros) = interval_parts(value);
+    let month_result = scale(f64::from(months));
+    let day_result = scale(f64::from(days));
+    if !month_result.is_finite() || month_result.abs() >= 2_147_483_648.0 {
+        return Err(overflow());
+    }
+    if !day_result.is_finite() || day_result.abs() >= 2_147_483_648.0 {
+        return Err(overflow());
+    }
+    let mut result_days = day_result.trunc();
+    let month_remainder_days = round_micro((month_result - month_result.trunc()) * MONTH_DAYS);
+    let mut seconds_remainder = round_micro(
+        (day_result - result_days + month_remainder_days - month_remainder_days.trunc()) * 86_400.0,
+    );
+    if seconds_remainder.abs() >= 86_400.0 {
+        result_days += (seconds_remainder / 86_400.0).trunc();
+        seconds_remainder -= (seconds_remainder / 86_400.0).trunc() * 86_400.0;
+    }
+    result_days += month_remainder_days.trunc();
+    let time = (scale(micros as f64) + seconds_remainder * SECOND_MICROS).round_ties_even();
+    if !time.is_finite() || time.abs() >= 9.2e18 {
+        return Err(overflow());
+    }
+    of_parts(month_result.trunc() as i64, result_days as i64, time as i64)
+}
+
+/// To the nearest microsecond.
+fn round_micro(value: f64) -> f64 {
+    (value * SECOND_MICROS).round_ties_even() / SECOND_MICROS
+}
+
+/// A timestamp moved by an interval, in UTC.
+pub(crate) fn moved_in_utc(micros: i64, by: IntervalMonthDayNano) -> Result<i64, SqlError> {
+    moved(micros, by, None)
+}

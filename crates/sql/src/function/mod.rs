@@ -1,0 +1,44 @@
+//! SQL functions and operators with PostgreSQL's names, types, values and errors.
+//!
+//! One file per family; each gives a list of [`Overload`]s, and [`registry`] is the list of lists.
+//! A name that no family has is looked up among DataFusion's functions.
+
+mod aggregate;
+mod aggregate_exact;
+mod arithmetic;
+mod array;
+mod call;
+mod cast;
+mod conditional;
+mod context;
+mod datetime;
+mod decimal;
+mod interval;
+mod json;
+mod kernel;
+mod math;
+mod overload;
+mod pattern;
+mod preview;
+mod registry;
+mod rows;
+mod special;
+mod text;
+
+pub(crate) use aggregate::{AggregateChoice, choose_aggregate};
+pub(crate) use arithmetic::arithmetic;
+pub(crate) use array::quantified;
+pub(crate) use call::{
+    ALL, ANY, BINARY, CELL, Call, LITERAL, PARAMETER, UNARY, call_of, call_position, literal_text,
+    name_at,
+};
+pub(crate) use cast::{CAST, cast_function, cut_to_length, is_cast_known};
+pub(crate) use context::FunctionContext;
+pub(crate) use decimal::WORKING_PRECISION;
+pub(crate) use interval::{interval_parts, moved_in_utc as moved};
+pub(crate) use kernel::{Kernel, KernelFunction, kernel_of};
+pub(crate) use overload::{
+    Argument, Body, Overload, Returns, choose_overload, undefined as undefined_function,
+};
+pub use registry::FunctionRegistry;
+pub(crate) use special::special;

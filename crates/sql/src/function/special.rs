@@ -1,0 +1,86 @@
+//! Names that are not chosen by signature: the moment, the session, and functions over anything.
+
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::functions::expr_fn;
+use datafusion::logical_expr::{Expr, lit};
+use kappa_types::{SqlError, SqlType};
+
+use super::conditional::conditional;
+use crate::typing::{Conversion, Resolver};
+
+/// The expression of one of these functions over resolved arguments; `None` for other names.
+pub(crate) fn special(
+    resolver: &Resolver<'_>,
+    name: &str,
+    args: &[Expr],
+    schema: &DFSchema,
+) -> Result<Option<Expr>, SqlError> {
+    if let Some(expr) = moment(resolver, name, args, schema)? {
+        return Ok(Some(expr));
+    }
+    if let Some(expr) = conditional(resolver, name, args, schema)? {
+        return Ok(Some(expr));
+    }
+    if let Some(expr) = super::array::special(resolver, name, args, schema)? {
+        return Ok(Some(expr));
+    }
+    let texts = |args: &[Expr]| {
+        args.iter()
+            .map(|arg| resolver.coerce(arg.clone(), &SqlType::Text, schema, Conversion::Explicit))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Some(match (name, args) {
+        ("concat", [_, ..]) => resolver.canonical(expr_fn::concat(texts(args)?), schema)?,
+        ("concat_ws", [_, ..]) => {
+            let mut texts = texts(args)?;
+            let separator = texts.remove(0);
+            resolver.canonical(expr_fn::concat_ws(separator, texts), schema)?
+        }
+        ("pg_typeof", [arg]) => text_literal(&resolver.type_name(arg, schema)?)?,
+        ("gen_random_uuid", []) => {
+            resolver.refuse_in_view(name)?;
+            let uuid = resolver.canonical(expr_fn::uuid(), schema)?;
+            resolver.coerce(uuid, &SqlType::Uuid, schema, Conversion::Explicit)?
+        }
+        ("nextval" | "currval" | "lastval" | "setval", _) => {
+            return Err(SqlError::unsupported(
+                "sequences are not supported",
+                "Give the values yourself; sequences come later.",
+            ));
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Functions of the time of the statement.
+fn moment(
+    resolver: &Resolver<'_>,
+    name: &str,
+    args: &[Expr],
+    schema: &DFSchema,
+) -> Result<Option<Expr>, SqlError> {
+    let to = match name {
+        "now"
+        | "current_timestamp"
+        | "transaction_timestamp"
+        | "statement_timestamp"
+        | "clock_timestamp" => SqlType::Timestamptz,
+        "localtimestamp" => SqlType::Timestamp,
+        "current_date" => SqlType::Date,
+        "localtime" | "current_time" => SqlType::Time,
+        _ => return Ok(None),
+    };
+    if !args.is_empty() {
+        return Err(super::undefined_function(name, &[]));
+    }
+    resolver.refuse_in_view(name)?;
+    resolver.parameters().use_now();
+    let micros = resolver.context().now_micros;
+    let now =
+        Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())), None);
+    resolver.coerce(now, &to, schema, Conversion::Explicit).map(Some)
+}
+
+fn text_literal(text: &str) -> Result<Expr, SqlError> {
+    Ok(lit(ScalarValue::Utf8View(Some(text.to_owned()))))
+}

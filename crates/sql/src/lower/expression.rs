@@ -1,0 +1,82 @@
+//! Logical expressions into [`Expression`]s, and positions moved when nodes are rearranged.
+
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use kappa_plan::Expression;
+use kappa_types::{SqlError, SqlState, SqlType};
+
+use super::plan_error;
+
+/// `expr` over rows of `schema`, named `name`.
+pub(crate) fn compile(
+    expr: &Expr,
+    schema: &DFSchema,
+    name: impl Into<String>,
+) -> Result<Expression, SqlError> {
+    let bare = expr.clone().unalias();
+    let physical = create_physical_expr(&bare, schema, &ExecutionProps::new(), &Default::default())
+        .map_err(plan_error)?;
+    let (_, field) = bare.to_field(schema).map_err(plan_error)?;
+    let sql_type = SqlType::of_field(&field).ok_or_else(|| {
+        SqlError::new(
+            SqlState::DatatypeMismatch,
+            format!("values of type {} cannot be kept", field.data_type()),
+        )
+    })?;
+    Ok(Expression { physical, name: name.into(), sql_type, text: text(&bare) })
+}
+
+/// The expression as EXPLAIN shows it: without qualifiers.
+fn text(expr: &Expr) -> String {
+    expr.human_display().to_string()
+}
+
+/// A column as it is.
+pub(super) fn column(index: usize, field: &arrow::datatypes::Field) -> Expression {
+    Expression {
+        physical: Arc::new(Column::new(field.name(), index)),
+        name: field.name().clone(),
+        sql_type: SqlType::of_field(field).unwrap_or(SqlType::Text),
+        text: field.name().clone(),
+    }
+}
+
+/// The position of the column that the expression is, if it is nothing else.
+pub(super) fn as_column(expression: &Expression) -> Option<usize> {
+    let physical: &dyn PhysicalExpr = expression.physical.as_ref();
+    physical.downcast_ref::<Column>().map(Column::index)
+}
+
+/// Every column in it.
+pub(super) fn columns_of(expression: &Expression) -> Vec<usize> {
+    let mut columns = Vec::new();
+    let walked = expression.physical.apply(|part| {
+        let part: &dyn PhysicalExpr = part.as_ref();
+        columns.extend(part.downcast_ref::<Column>().map(Column::index));
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walked.expect("looking at columns cannot fail");
+    columns
+}
+
+/// The expression with each column at the position that `to` gives.
+pub(super) fn remap(expression: &Expression, to: impl Fn(usize) -> usize) -> Expression {
+    let moved = Arc::clone(&expression.physical).transform(|part| {
+        let physical: &dyn PhysicalExpr = part.as_ref();
+        Ok(match physical.downcast_ref::<Column>() {
+            Some(column) => {
+                let moved = Column::new(column.name(), to(column.index()));
+                Transformed::yes(Arc::new(moved) as Arc<dyn PhysicalExpr>)
+            }
+            None => Transformed::no(part),
+        })
+    });
+    let physical = moved.expect("moving columns cannot fail").data;
+    Expression { physical, ..expression.clone() }
+}

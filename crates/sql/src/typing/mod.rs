@@ -1,0 +1,18 @@
+//! PostgreSQL's rules of types: which type an expression has, which conversions are implied, and
+//! the pass that turns an untyped plan into a typed one.
+
+mod coerce;
+mod expression;
+mod operator;
+mod parameters;
+mod plan;
+mod promotion;
+mod types;
+
+pub(crate) use coerce::{Conversion, coerce, literal_of_array, typed_null};
+pub(crate) use expression::Resolver;
+pub(crate) use operator::{ambiguous_operator, undefined_operator};
+pub(crate) use parameters::Parameters;
+pub(crate) use plan::{Unknowns, output_types};
+pub(crate) use promotion::{can_coerce_implicitly, common_type, is_preferred, same_type};
+pub(crate) use types::{Family, Type, family, type_of};
