@@ -211,7 +211,7 @@ impl Builtin {
                 element: element.as_oid(),
                 array: array.as_oid(),
                 base: base.as_oid(),
-                is_true_array: text(category) == "A",
+                is_true_array: text(category) == "A" && text(storage) != "p",
             });
         }
     }
@@ -256,12 +256,12 @@ fn parse_relations(
     attributes: &[&str],
     types: &[&str],
 ) -> Vec<BuiltinRelation> {
-    // Domains: type OID to base type OID. Columns 1 and 25 of pg_type are oid and typbasetype.
+    // Domains: type OID to base type OID. Columns 1 and 26 of pg_type are oid and typbasetype.
     let domains: HashMap<u32, u32> = types
         .iter()
         .filter_map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
-            let base: u32 = fields.get(24)?.parse().ok()?;
+            let base: u32 = fields.get(25)?.parse().ok()?;
             (base != 0).then_some((fields[0].parse().ok()?, base))
         })
         .collect();

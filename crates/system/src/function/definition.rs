@@ -25,7 +25,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
             return Ok(Value::Null);
         };
         Ok(match v.get(1).and_then(Value::as_int).unwrap_or(0) {
-            0 => Value::text(index_definition(&relation)),
+            0 => {
+                let pretty = v.get(2).and_then(Value::as_bool) == Some(true);
+                let table = Class::Relation(std::sync::Arc::clone(&relation));
+                let bare = pretty && s.is_visible(&table);
+                Value::text(index_definition(&relation, bare))
+            }
             number => {
                 let position = usize::try_from(number - 1).ok();
                 let columns = key_columns(&relation);
@@ -44,8 +49,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
     })
     .optional(1),
     // What stands in a pg_node_tree column here is the text of the expression.
-    Function::new("pg_get_expr", &[Text, Oid, Bool], PgType::Text, |_, v, _| Ok(v[0].clone()))
-        .optional(1),
+    Function::new("pg_get_expr", &[Text, Oid, Bool], PgType::Text, |_, v, _| {
+        let pretty = v.get(2).and_then(Value::as_bool) == Some(true);
+        let expression = text(&v[0]);
+        Ok(Value::text(if pretty { without_outer_parentheses(expression) } else { expression }))
+    })
+    .optional(1),
     Function::new("pg_get_function_result", &[Oid], PgType::Text, |s, v, _| {
         let function = s.builtin.function_by_oid(v[0].as_oid());
         Ok(Value::optional_text(function.map(|function| {
@@ -82,6 +91,28 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
 ];
 
+/// `a + b` of `(a + b)`, but all of `(a) + (b)`.
+fn without_outer_parentheses(expression: &str) -> &str {
+    let inner = expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let Some(inner) = inner else { return expression };
+    let mut depth = 0_i32;
+    let mut quote = None;
+    for character in inner.chars() {
+        match (quote, character) {
+            (Some(open), close) if open == close => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(') => depth += 1,
+            (None, ')') => depth -= 1,
+            (None, _) => {}
+        }
+        if depth < 0 {
+            return expression;
+        }
+    }
+    inner
+}
+
 fn view_definition(class: &Class) -> Value {
     let query = class.relation().and_then(|relation| relation.query());
     Value::optional_text(query.map(|query| format!("{};", query.trim_end().trim_end_matches(';'))))
@@ -94,10 +125,14 @@ pub(crate) fn key_columns(relation: &Relation) -> Vec<String> {
     positions.into_iter().map(name).collect()
 }
 
-/// The statement that would create the index of the primary key.
-pub(crate) fn index_definition(relation: &Relation) -> String {
+/// The statement that would create the index of the primary key; `bare` names the table without its
+/// namespace.
+pub(crate) fn index_definition(relation: &Relation, bare: bool) -> String {
     let index = quote_identifier(&crate::session::index_name(relation));
-    let table = qualified(&relation.namespace_name, &relation.name);
+    let table = match bare {
+        true => quote_identifier(&relation.name),
+        false => qualified(&relation.namespace_name, &relation.name),
+    };
     format!(
         "CREATE UNIQUE INDEX {index} ON {table} USING btree ({})",
         key_columns(relation).join(", ")

@@ -72,7 +72,7 @@ pub(super) fn pg_indexes(session: &Session<'_>, rows: &mut Rows) {
             ("schemaname", Value::text(&relation.namespace_name)),
             ("tablename", Value::text(&relation.name)),
             ("indexname", Value::text(index_name(relation))),
-            ("indexdef", Value::text(index_definition(relation))),
+            ("indexdef", Value::text(index_definition(relation, false))),
         ]);
     }
 }

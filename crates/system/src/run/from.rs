@@ -16,6 +16,11 @@ use crate::bound::{
 use crate::relation;
 use crate::value::{Row, Value};
 
+/// From so many rows on, a relation is looked into rather than read whole where that can be.
+const LARGE_ROW_COUNT_MIN: usize = 128;
+/// Rows that can be read for the price of looking one up.
+const LOOKUP_COST: usize = 4;
+
 /// What a FROM clause is evaluated in.
 pub(super) struct Joiner<'r, 's> {
     pub(super) run: &'r Run<'r>,
@@ -62,15 +67,19 @@ impl<'r> Joiner<'r, '_> {
             if tuples.is_empty() {
                 return Ok(tuples);
             }
-            if node.lateral() & !known == 0 {
-                let own = node.slots() | known;
-                let rows = self.node(node, base, known, &mut pending, own)?;
-                if rows.is_empty() {
-                    return Ok(rows);
-                }
-                free.push((node, rows));
-            } else {
+            if node.lateral() & !known != 0 {
                 lateral.push(node);
+                continue;
+            }
+            match self.large_table(node, &pending, known)? {
+                Some(table) => free.push((node, Candidate::Table(table))),
+                None => {
+                    let rows = self.node(node, base, known, &mut pending, node.slots() | known)?;
+                    if rows.is_empty() {
+                        return Ok(rows);
+                    }
+                    free.push((node, Candidate::Rows(rows)));
+                }
             }
         }
         while !free.is_empty() || !lateral.is_empty() {
@@ -86,13 +95,81 @@ impl<'r> Joiner<'r, '_> {
                 continue;
             }
             let next = best(&free, &pending, joined);
-            let (node, rows) = free.swap_remove(next);
+            let (node, candidate) = free.swap_remove(next);
             let slots = node.slots();
-            tuples = self.hash_join(&tuples, &rows, slots, joined, &mut pending)?;
+            let found = self.index_join(&tuples, node, &candidate, joined, &pending)?;
+            tuples = match (found, candidate) {
+                (Some(found), _) => found,
+                (None, Candidate::Rows(rows)) => {
+                    self.hash_join(&tuples, &rows, slots, joined, &mut pending)?
+                }
+                (None, Candidate::Table(_)) => {
+                    let rows = self.node(node, base, known, &mut pending, slots | known)?;
+                    self.hash_join(&tuples, &rows, slots, joined, &mut pending)?
+                }
+            };
             joined |= slots;
             self.filter(&mut tuples, &mut pending, joined)?;
         }
         Ok(tuples)
+    }
+
+    /// The table of `node`, if it is large and a condition can look its rows up by another
+    /// relation's: then it is better not read whole before that one is known.
+    fn large_table(
+        &self,
+        node: &Node,
+        pending: &[&Predicate],
+        known: SlotMask,
+    ) -> Result<Option<Rc<Table>>, SqlError> {
+        let Node::Item(Item { slot, source: Source::Relation(index), .. }) = node else {
+            return Ok(None);
+        };
+        let outside = |predicate: &&&Predicate| predicate.slots & !(1 << slot) & !known != 0;
+        let fixed = |predicate: &&&Predicate| predicate.slots & !((1 << slot) | known) == 0;
+        let by_column = |predicate: &&Predicate| column_of(&predicate.expr, *slot).is_some();
+        if pending.iter().filter(fixed).any(by_column)
+            || !pending.iter().filter(outside).any(by_column)
+        {
+            return Ok(None);
+        }
+        let table = self.run.table(*index)?;
+        Ok((table.rows.len() >= LARGE_ROW_COUNT_MIN).then_some(table))
+    }
+
+    /// Each tuple with the rows of the table that an equality finds for it; `None` if there is no such
+    /// equality or reading the whole table is cheaper.
+    fn index_join(
+        &self,
+        tuples: &[Tuple],
+        node: &Node,
+        candidate: &Candidate,
+        joined: SlotMask,
+        pending: &[&Predicate],
+    ) -> Result<Option<Vec<Tuple>>, SqlError> {
+        let (Node::Item(item), Candidate::Table(table)) = (node, candidate) else {
+            return Ok(None);
+        };
+        if tuples.len() * LOOKUP_COST > table.rows.len() {
+            return Ok(None);
+        }
+        let found = pending.iter().find_map(|predicate| {
+            let (column, value) = column_of(&predicate.expr, item.slot)?;
+            (mask(value)? & !joined == 0).then_some((column, value))
+        });
+        let Some((column, value)) = found else { return Ok(None) };
+        let index = table.index(column);
+        let mut result = Vec::new();
+        for tuple in tuples {
+            let value = self.value(value, tuple)?;
+            if value.is_null() {
+                continue;
+            }
+            let positions = index.get(&value).map(Vec::as_slice).unwrap_or_default();
+            let rows = positions.iter().map(|position| &table.rows[*position]);
+            result.extend(self.place(rows, item.slot, tuple)?);
+        }
+        Ok(Some(result))
     }
 
     /// Keeps the tuples that satisfy all pending conditions over the slots `joined`.
@@ -195,23 +272,10 @@ impl<'r> Joiner<'r, '_> {
     ) -> Result<Option<Vec<Row>>, SqlError> {
         let own = 1 << slot;
         for predicate in pending {
-            let Expr::Compare(Comparison::Equal, left, right) = &predicate.expr else { continue };
             if predicate.slots & own == 0 || predicate.slots & !(own | known) != 0 {
                 continue;
             }
-            let (column, value) = match (left.as_ref(), right.as_ref()) {
-                (Expr::Column { depth: 0, slot: s, column }, other)
-                    if *s == slot && mask(other).is_some_and(|mask| mask & own == 0) =>
-                {
-                    (*column, other)
-                }
-                (other, Expr::Column { depth: 0, slot: s, column })
-                    if *s == slot && mask(other).is_some_and(|mask| mask & own == 0) =>
-                {
-                    (*column, other)
-                }
-                _ => continue,
-            };
+            let Some((column, value)) = column_of(&predicate.expr, slot) else { continue };
             let value = self.value(value, base)?;
             if value.is_null() {
                 return Ok(Some(Vec::new()));
@@ -397,11 +461,28 @@ impl<'r> Joiner<'r, '_> {
     }
 }
 
+/// A relation that is not joined yet.
+enum Candidate {
+    /// Read, and filtered by the conditions about nothing else.
+    Rows(Vec<Tuple>),
+    /// Not read yet.
+    Table(Rc<Table>),
+}
+
+impl Candidate {
+    fn row_count(&self) -> usize {
+        match self {
+            Self::Rows(rows) => rows.len(),
+            Self::Table(table) => table.rows.len(),
+        }
+    }
+}
+
 /// Which relation to join next: one that an equality connects, the smallest of those.
-fn best(free: &[(&Node, Vec<Tuple>)], pending: &[&Predicate], joined: SlotMask) -> usize {
-    let rank = |(node, rows): &(&Node, Vec<Tuple>)| {
+fn best(free: &[(&Node, Candidate)], pending: &[&Predicate], joined: SlotMask) -> usize {
+    let rank = |(node, candidate): &(&Node, Candidate)| {
         let connects = |p: &&Predicate| equality(&p.expr, node.slots(), joined).is_some();
-        (!pending.iter().any(connects), rows.len())
+        (!pending.iter().any(connects), candidate.row_count())
     };
     (0..free.len()).min_by_key(|index| rank(&free[*index])).unwrap_or(0)
 }
@@ -415,6 +496,21 @@ fn combine(tuple: &Tuple, row: &Tuple, slots: SlotMask) -> Tuple {
         }
     }
     both
+}
+
+/// The column of `slot` and the value it must equal, if `expr` is such a condition.
+fn column_of(expr: &Expr, slot: usize) -> Option<(usize, &Expr)> {
+    let Expr::Compare(Comparison::Equal, left, right) = expr else { return None };
+    let is_other = |expr: &Expr| mask(expr).is_some_and(|mask| mask & (1 << slot) == 0);
+    match (left.as_ref(), right.as_ref()) {
+        (Expr::Column { depth: 0, slot: s, column }, other) if *s == slot && is_other(other) => {
+            Some((*column, other))
+        }
+        (other, Expr::Column { depth: 0, slot: s, column }) if *s == slot && is_other(other) => {
+            Some((*column, other))
+        }
+        _ => None,
+    }
 }
 
 /// The sides of `expr` if it is an equality between something over `new` and something over
