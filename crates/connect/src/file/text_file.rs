@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use crate::Reject;
-use crate::format::{Found, TextDecoder};
+use crate::format::{Found, NO_END, Span, TextDecoder};
 
 use super::chunk::Chunk;
 use super::position::{CHECK_SIZE_BYTES, Place, Position};
@@ -41,6 +41,8 @@ pub(super) struct TextFile {
     bytes: u64,
     /// Lines before the position.
     lines: u64,
+    /// How far the end of a line that is too long was looked for in vain.
+    scanned: u64,
     /// Whether nothing in the file can be read.
     is_foreign: bool,
     /// Whether the path names another file by now: this one is read to its end and closed.
@@ -61,6 +63,7 @@ impl TextFile {
             begin: 0,
             bytes: 0,
             lines: 0,
+            scanned: 0,
             is_foreign: false,
             is_detached: false,
             turn_end: 0,
@@ -130,6 +133,12 @@ impl TextFile {
                     ends.push(self.position());
                     continue;
                 }
+                Found::Endless => match self.line_size(to_end)? {
+                    None => break,
+                    Some(size_bytes) => {
+                        (Span { size_bytes, line_count: 1 }, Some(NO_END.to_owned()))
+                    }
+                },
                 Found::Nothing(span) => (span, None),
                 Found::Bad(span, reason) => (span, Some(reason)),
                 Found::Foreign(span, reason) => {
@@ -138,11 +147,15 @@ impl TextFile {
                 }
             };
             if let Some(reason) = reason {
-                let row = self.buffer[self.begin..self.begin + span.size_bytes].trim_ascii_end();
+                let rest = &self.buffer[self.begin..];
+                let row = rest[..span.size_bytes.min(rest.len())].trim_ascii_end();
                 let position = format!("{}:{}", self.path, self.lines + 1);
                 rejects.push((ends.len(), Reject::new(position, reason, row)));
             }
             self.advance(span.size_bytes, span.line_count);
+            if self.begin > self.buffer.len() {
+                self.fetch_checked()?;
+            }
         }
         if self.bytes == first {
             return Ok(None);
@@ -161,6 +174,28 @@ impl TextFile {
             }
             _ => self.decoder.read(bytes, at_end),
         }
+    }
+
+    /// How many bytes the line at the position has, which is longer than the buffer; `None` while
+    /// its end is not there.
+    fn line_size(&mut self, to_end: bool) -> io::Result<Option<usize>> {
+        let buffered = self.bytes + (self.buffer.len() - self.begin) as u64;
+        let mut offset = self.scanned.max(buffered);
+        let mut block = vec![0; FETCH_SIZE_BYTES];
+        let end = loop {
+            let left = usize::try_from(self.turn_end.saturating_sub(offset)).unwrap_or(usize::MAX);
+            let count = self.file.read_at(&mut block[..FETCH_SIZE_BYTES.min(left)], offset)?;
+            match block[..count].iter().position(|byte| *byte == b'\n') {
+                Some(end) => break offset + end as u64 + 1,
+                None if count == 0 && to_end => break offset,
+                None if count == 0 => {
+                    self.scanned = offset;
+                    return Ok(None);
+                }
+                None => offset += count as u64,
+            }
+        };
+        Ok(Some(usize::try_from(end - self.bytes).unwrap_or(usize::MAX)))
     }
 
     fn advance(&mut self, size_bytes: usize, line_count: u64) {
@@ -185,7 +220,8 @@ impl TextFile {
 
     /// Goes back to the beginning.
     fn restart(&mut self) {
-        (self.begin, self.bytes, self.lines, self.is_foreign) = (0, 0, 0, false);
+        (self.begin, self.bytes, self.lines, self.scanned) = (0, 0, 0, 0);
+        self.is_foreign = false;
         self.buffer.clear();
         self.decoder.begin_file();
     }
@@ -202,6 +238,11 @@ impl TextFile {
             }
             (self.bytes, self.lines) = (bytes, lines);
         }
+        self.fetch_checked()
+    }
+
+    /// Fills the buffer with what the checksum covers, up to the position.
+    fn fetch_checked(&mut self) -> io::Result<()> {
         let size = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(CHECK_SIZE_BYTES);
         self.buffer = vec![0; size];
         self.begin = size;

@@ -17,4 +17,4 @@ mod rows;
 mod text;
 
 pub use list::{CsvFormat, Format, FormatInfo, formats};
-pub(crate) use text::{Found, TextDecoder};
+pub(crate) use text::{Found, NO_END, Span, TextDecoder};

@@ -17,6 +17,9 @@ use super::{CsvFormat, json};
 /// that is most often a quote that never closes.
 pub(crate) const RECORD_SIZE_BYTES_MAX: usize = 4 << 20;
 
+/// Why a record that does not end is rejected.
+pub(crate) const NO_END: &str = "the record does not end: a quote is not closed, or it is too long";
+
 /// What stood at the beginning of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -30,6 +33,8 @@ pub(crate) enum Found {
     Foreign(Span, String),
     /// The beginning of a record whose end is not there yet.
     Partial,
+    /// A line that is too long to be held in memory, and whose end is not there.
+    Endless,
 }
 
 impl Found {
@@ -39,7 +44,7 @@ impl Found {
             Self::Row(span) | Self::Nothing(span) | Self::Bad(span, _) | Self::Foreign(span, _) => {
                 span.size_bytes += size_bytes
             }
-            Self::Partial => {}
+            Self::Partial | Self::Endless => {}
         }
         self
     }
@@ -120,14 +125,8 @@ impl TextDecoder {
             },
             Syntax::Json(members) => read_json(members, bytes, at_end, &mut self.rows),
         };
-        match found {
-            Found::Partial
-                if bytes.len() >= RECORD_SIZE_BYTES_MAX || (at_end && !bytes.is_empty()) =>
-            {
-                skip_line(bytes)
-            }
-            found => found,
-        }
+        let is_hopeless = bytes.len() >= RECORD_SIZE_BYTES_MAX || (at_end && !bytes.is_empty());
+        if found == Found::Partial && is_hopeless { give_up(bytes, at_end) } else { found }
     }
 
     /// The rows since the last call.
@@ -179,9 +178,14 @@ fn read_json(members: &json::Members, bytes: &[u8], at_end: bool, rows: &mut Row
 }
 
 /// Gives up on a record that does not end, and goes on at the next line.
-fn skip_line(bytes: &[u8]) -> Found {
+fn give_up(bytes: &[u8], at_end: bool) -> Found {
     let end = bytes.iter().position(|byte| *byte == b'\n');
-    let size_bytes = end.map_or(bytes.len(), |end| end + 1);
-    let reason = "the record does not end: a quote is not closed, or it is too long";
-    Found::Bad(Span { size_bytes, line_count: u64::from(end.is_some()) }, reason.to_owned())
+    match end {
+        None if !at_end => Found::Endless,
+        _ => {
+            let size_bytes = end.map_or(bytes.len(), |end| end + 1);
+            let span = Span { size_bytes, line_count: u64::from(end.is_some()) };
+            Found::Bad(span, NO_END.to_owned())
+        }
+    }
 }

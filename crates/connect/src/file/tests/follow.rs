@@ -109,3 +109,20 @@ fn a_parquet_file_is_read_once_it_is_whole() {
     assert_eq!(heard.rejects.len(), 1, "{:?}", heard.rejects);
     assert_eq!(news(&mut heard), NOTHING);
 }
+
+#[test]
+fn a_line_that_is_too_long_is_rejected_once_its_end_is_there() {
+    let bench = Bench::new("t text", "JSON", "path=a.json, mode=follow");
+    bench.write("a.json", "{\"t\":\"1\"}\n");
+    let (mut reader, mut heard) = (bench.reader(&BTreeMap::new()), Heard::default());
+    for _ in 0..6 {
+        bench.append("a.json", &"{\"t\":\"x\"} ".repeat(200_000));
+        bench.hear(&mut reader, NOW, &mut heard);
+        assert_eq!((heard.rows.len(), heard.rejects.len()), (1, 0));
+    }
+    bench.append("a.json", "\n{\"t\":\"2\"}\n");
+    bench.hear(&mut reader, NOW, &mut heard);
+    assert_eq!(news(&mut heard), ["1", "2"]);
+    assert!(heard.rejects[0].starts_with("a.json:2: the record does not end"));
+    assert_eq!(bench.check_every_position().rows, ["1", "2"]);
+}
