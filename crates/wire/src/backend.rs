@@ -111,8 +111,8 @@ pub struct ExecuteContext {
 
 /// What serves one connection.
 ///
-/// The futures of a session are dropped where they stand when the client cancels or goes away or
-/// the statement's time is up. Work that must not be torn apart belongs in a task of its own.
+/// The futures of `prepare` and `execute`, row streams and [`CopySink::append`] are dropped where they
+/// stand when the client cancels or goes away or the statement's time is up. Work that must not be torn apart belongs in a task of its own.
 /// After any error, and after any such drop, `finish(false)` is called before anything else.
 pub trait Session: Send + Sized + 'static {
     /// One analysed statement.
@@ -263,7 +263,8 @@ pub struct CopyTarget {
     pub columns: Vec<(String, SqlType)>,
 }
 
-/// Takes the rows of one COPY.
+/// Takes the rows of one COPY. Dropped without `finish` or `abort`, as after a panic, the rows must
+/// leave no trace either.
 #[async_trait]
 pub trait CopySink: Send {
     /// Takes some rows, all or none. While it does not return, the client waits.

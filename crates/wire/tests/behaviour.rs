@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use toy::{Running, counter_batch, start};
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn server() -> Running {
     start(ServerOptions::default()).await

@@ -3,7 +3,7 @@
 use kappa_types::{SqlError, SqlState};
 
 use super::Connection;
-use super::guard::{Guard, Notices, drive};
+use super::guard::{Guard, Notices, complete, drive};
 use crate::backend::{CopySink, CopyTarget, Session};
 use crate::copy::{CopyDecoder, CopyFormat, DecoderLimits};
 use crate::failure::{Failure, Report};
@@ -22,9 +22,8 @@ impl<S: Session> Connection<S> {
         guard: &mut Guard,
     ) -> Result<String, Failure> {
         match self.copy_rows(target, format, &mut *sink, notices, guard).await {
-            Ok(()) => {
-                drive(sink.finish(), guard, notices, &mut self.output).await?.map_err(Into::into)
-            }
+            // Like a commit, this is not interrupted.
+            Ok(()) => Ok(complete(sink.finish(), notices, &mut self.output).await?),
             Err(failure) => {
                 let reason = match &failure {
                     Failure::Error(report) => report.error.message.clone(),

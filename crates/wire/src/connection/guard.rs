@@ -144,6 +144,25 @@ pub(crate) async fn drive<F: Future>(
     }
 }
 
+/// Runs `future` to its end whatever happens, sending notices meanwhile.
+pub(crate) async fn complete<F: Future>(
+    future: F,
+    notices: &mut Notices,
+    output: &mut Output,
+) -> F::Output {
+    tokio::pin!(future);
+    loop {
+        tokio::select! {
+            biased;
+            value = &mut future => {
+                notices.drain(output);
+                return value;
+            }
+            notice = notices.next() => output.push(|out| backend::notice(&notice, out)),
+        }
+    }
+}
+
 /// Writes everything that waits, unless the statement is interrupted.
 pub(crate) async fn flush(guard: &mut Guard, output: &mut Output) -> Result<(), Failure> {
     while output.waiting_bytes() > 0 {

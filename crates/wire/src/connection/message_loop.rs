@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use kappa_types::{SqlError, SqlState};
 
-use super::guard::{Guard, Interrupts, is_set, shutdown_failure};
+use super::guard::{Interrupts, is_set, shutdown_failure};
 use super::output::Output;
 use super::portal::{Portal, Statement};
 use super::reader::{Frame, Input};
@@ -123,7 +123,10 @@ impl<S: Session> Connection<S> {
         if self.skipping && !matches!(frame.kind, b'S' | b'X') {
             return Ok(Flow::Continue);
         }
-        match frontend::decode(frame.kind, frame.body.clone())? {
+        let message = frontend::decode(frame.kind, frame.body.clone())?;
+        // The statement may ask for more messages: its own must not hold their place in the queue.
+        drop(frame);
+        match message {
             Message::Query(text) => self.simple_query(&text).await?,
             Message::Parse { name, text, parameter_oids } => {
                 self.parse(name, text, &parameter_oids).await?;
@@ -152,16 +155,9 @@ impl<S: Session> Connection<S> {
         if self.skipping {
             self.skipping = false;
         } else {
-            let mut guard = Guard::begin(&self.interrupts, None);
-            let finished = tokio::select! {
-                biased;
-                failure = guard.interrupted() => Err(failure),
-                finished = self.session.finish(true) => finished.map_err(Failure::from),
-            };
-            match finished {
-                Ok(()) => {}
-                Err(Failure::Error(report)) => self.report(&report).await?,
-                Err(failure) => return Err(failure),
+            // A commit is not interrupted: the client could not know what became of it.
+            if let Err(error) = self.session.finish(true).await {
+                self.report(&Report { error, context: None }).await?;
             }
         }
         self.ready().await

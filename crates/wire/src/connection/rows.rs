@@ -12,9 +12,6 @@ use crate::backend::RowStream;
 use crate::failure::Failure;
 use crate::message::backend;
 
-/// Rows between two looks at the size of the send buffer.
-const ROWS_PER_CHECK: usize = 64;
-
 /// Encodes some rows of a batch as messages.
 pub(crate) trait BatchEncoder {
     /// A batch ready to be encoded row by row.
@@ -92,17 +89,21 @@ impl Sending<'_> {
         if count == 0 {
             return Ok(());
         }
-        let mut ready = encoder.ready(batch, &self.options)?;
-        let mut row = first;
-        while row < first + count {
-            let end = (row + ROWS_PER_CHECK).min(first + count);
+        // Only the rows that are sent: readying a batch may cost a cast.
+        let mut ready = encoder.ready(&batch.slice(first, count), &self.options)?;
+        let bound = self.write_buffer_bytes;
+        let mut row = 0;
+        while row < count {
             self.output.push(|out| {
-                for row in row..end {
+                loop {
                     encoder.encode(&mut ready, row, out);
+                    row += 1;
+                    if row == count || out.len() >= bound {
+                        break;
+                    }
                 }
             });
-            row = end;
-            if self.output.waiting_bytes() >= self.write_buffer_bytes {
+            if self.output.waiting_bytes() >= bound {
                 flush(self.guard, self.output).await?;
             }
         }

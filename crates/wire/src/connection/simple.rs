@@ -17,7 +17,7 @@ impl<S: Session> Connection<S> {
         self.portals.remove("");
         let statements = self.session.split(text)?;
         if statements.is_empty() {
-            self.finish_implicit().await?;
+            self.session.finish(true).await?;
             self.output.push(backend::empty_query);
             return self.ready().await;
         }
@@ -27,9 +27,10 @@ impl<S: Session> Connection<S> {
                 .simple_statement(statement, count > 1)
                 .await
                 .map_err(|failure| shift_position(failure, statement.offset_chars))?;
-            // The last answer waits for the commit: who has read it may rely on it.
+            // The last answer waits for the commit, which is not interrupted: who has read the answer
+            // may rely on it.
             if index + 1 == count {
-                self.finish_implicit().await?;
+                self.session.finish(true).await?;
             }
             self.parameter_changes();
             self.push_ending(&ending);
@@ -59,16 +60,6 @@ impl<S: Session> Connection<S> {
         let (outcome, notices) =
             self.run_prepared(&prepared, Vec::new(), implicit_block, &mut guard).await?;
         self.send_outcome(outcome, notices, Mode::Simple, &mut guard).await
-    }
-
-    /// Ends the implicit transaction with success.
-    async fn finish_implicit(&mut self) -> Result<(), Failure> {
-        let mut guard = Guard::begin(&self.interrupts, None);
-        tokio::select! {
-            biased;
-            failure = guard.interrupted() => Err(failure),
-            finished = self.session.finish(true) => Ok(finished?),
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use goldenscript::{Command, Runner};
 
 /// A test that waits longer has failed.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Client {
     pub(crate) socket: TcpStream,
