@@ -29,6 +29,8 @@ mod options;
 mod progress;
 mod runtime;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, Flip, InputSource, Install};
 pub use error::Error;

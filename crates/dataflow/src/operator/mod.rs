@@ -17,6 +17,8 @@ pub(crate) use aggregate::Aggregate;
 pub(crate) use assign_window::AssignWindow;
 pub(crate) use close::Close;
 pub(crate) use failure::Reason;
+#[cfg(test)]
+pub(crate) use failure::row_text;
 pub(crate) use filter::Filter;
 pub(crate) use interface::{Operator, Output, TimeEnd};
 pub(crate) use join::{Join, JoinOptions};

@@ -1,0 +1,9 @@
+//! Operators without timely: golden scripts, state that moves, cost of one changed row.
+
+mod cost;
+mod local;
+mod moves;
+#[path = "../../tests/runtime/plan.rs"]
+mod plan;
+mod plans;
+mod scripts;
