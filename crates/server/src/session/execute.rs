@@ -5,13 +5,16 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::SessionState;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use futures::StreamExt;
 use kappa_catalog::{Relation, RelationKind};
 use kappa_plan::Expression;
 use kappa_sql::statement::{Deallocate, Execute, Prepare, Reset, Set, SetValue};
-use kappa_sql::{Bound, BoundCopyIn, BoundQuery, Statement};
-use kappa_types::{RelationId, SqlError, SqlState};
+use kappa_sql::{Bound, BoundCopyIn, BoundQuery, RelationSource, ScanTarget, Statement};
+use kappa_types::{RelationId, SqlError, SqlState, SqlType};
 use kappa_wire::{ColumnDescription, CopyTarget, Description, ExecuteContext, Outcome, Release};
 
 use super::prepared::{Body, Prepared, StatementBody, columns_of};
@@ -26,6 +29,15 @@ use crate::engine::{Cut, Intake, evaluate};
 /// Partitions of a batch query: as many as cores.
 static PARTITION_COUNT: LazyLock<usize> =
     LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+
+/// Memory that all batch queries together may take for sorting, joining and grouping.
+const QUERY_MEMORY_BYTES_MAX: usize = 4 << 30;
+
+/// Where batch queries get their memory from; past its bound they fail with 53200.
+static MEMORY: LazyLock<Arc<RuntimeEnv>> = LazyLock::new(|| {
+    let builder = RuntimeEnvBuilder::new().with_memory_limit(QUERY_MEMORY_BYTES_MAX, 1.0);
+    builder.build_arc().expect("the defaults fit each other")
+});
 
 impl Session {
     /// Runs a statement.
@@ -152,7 +164,7 @@ impl Session {
 
     /// DataFusion's side of a session.
     pub(super) fn state(&self) -> SessionState {
-        kappa_sql::session_state(*PARTITION_COUNT)
+        kappa_sql::session_state(*PARTITION_COUNT, Arc::clone(&MEMORY))
     }
 
     pub(super) fn reader(
@@ -244,7 +256,7 @@ impl Session {
 
     /// A notice for each view in the query that has rows in error.
     fn warn_of_errors(&self, query: &BoundQuery, reader: &Reader, context: &ExecuteContext) {
-        for relation in query.materialized_views() {
+        for relation in materialized_views(query) {
             let Some(contents) = self.engine.store.get(relation.version) else { continue };
             let count = contents.errors.row_count(reader.cut.at).unwrap_or(0);
             if count > 0 {
@@ -294,7 +306,7 @@ impl Session {
                 format!("a session may keep {PREPARED_COUNT_MAX} prepared statements"),
             ));
         }
-        let oids: Vec<u32> = statement.types.iter().map(kappa_types::SqlType::oid).collect();
+        let oids: Vec<u32> = statement.types.iter().map(SqlType::oid).collect();
         let prepared = self.prepare_text(&statement.text, &oids)?;
         self.prepared.insert(statement.name.clone(), Arc::new(prepared));
         Ok(complete("PREPARE"))
@@ -325,16 +337,18 @@ impl Session {
         context: &ExecuteContext,
     ) -> Result<Outcome, SqlError> {
         let prepared = Arc::clone(self.named(&execute.name)?);
-        let values = self.execute_values(execute, &prepared.description.parameters)?;
+        let types = &prepared.description.parameters;
+        let values = self.execute_values(execute, types, context).await?;
         let extent = self.transaction.as_ref().map_or(Extent::Statement, |open| open.extent);
         // EXECUTE of EXECUTE cannot be prepared, so this ends.
         Box::pin(self.run(&prepared, values, context, extent)).await
     }
 
-    fn execute_values(
-        &self,
+    async fn execute_values(
+        &mut self,
         execute: &Execute,
-        types: &[kappa_types::SqlType],
+        types: &[SqlType],
+        context: &ExecuteContext,
     ) -> Result<Vec<ArrayRef>, SqlError> {
         if execute.values.len() != types.len() {
             return Err(SqlError::new(
@@ -347,15 +361,23 @@ impl Session {
                 execute.values.len()
             )));
         }
-        let snapshot = self.engine.catalog.snapshot();
-        let planner = super::planner::session_planner(
-            &self.engine,
-            &snapshot,
-            &self.parameters(),
-            self.now_micros(),
-        );
+        if types.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The values are expressions, so they are what a query without FROM makes of them.
         let pairs = execute.values.iter().zip(types);
-        pairs.map(|(value, sql_type)| planner.constant(value, sql_type)).collect()
+        let casts: Vec<String> =
+            pairs.map(|(value, sql_type)| format!("CAST({value} AS {})", sql_type.name())).collect();
+        let statement = kappa_sql::parse(&format!("SELECT {}", casts.join(", ")))?;
+        let cut = self.cut().await?;
+        let Bound::Query(query) = self.bind(&cut.snapshot, &statement, &[])? else {
+            return Err(SqlError::new(SqlState::InternalError, "a SELECT is a query"));
+        };
+        let reader = self.reader(cut, None, context);
+        let rows = collect(&self.state(), &reader, &query, &[]).await?;
+        let row = rows.into_iter().find(|batch| batch.num_rows() == 1);
+        row.map(|row| row.columns().to_vec())
+            .ok_or_else(|| SqlError::new(SqlState::InternalError, "a SELECT without FROM has a row"))
     }
 
     fn deallocate(&mut self, deallocate: &Deallocate) -> Result<Outcome, SqlError> {
@@ -396,6 +418,23 @@ impl Session {
     pub(super) fn transaction_mut(&mut self) -> Option<&mut Transaction> {
         self.transaction.as_mut()
     }
+}
+
+/// The materialized views that a query scans.
+fn materialized_views(query: &BoundQuery) -> Vec<Arc<Relation>> {
+    let mut views = Vec::new();
+    let walked = query.logical.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(source) = scan.source.downcast_ref::<RelationSource>()
+            && let ScanTarget::Relation(relation) = &source.target
+            && matches!(relation.kind, RelationKind::MaterializedView { .. })
+        {
+            views.push(Arc::clone(relation));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walked.expect("looking at a plan cannot fail");
+    views
 }
 
 const fn is_ddl(statement: &Statement) -> bool {

@@ -116,7 +116,7 @@ impl Session {
         Ok(done(description, Body::Statement(Box::new(body))))
     }
 
-    fn bind(
+    pub(super) fn bind(
         &self,
         snapshot: &Arc<Snapshot>,
         statement: &Statement,
