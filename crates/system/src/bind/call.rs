@@ -47,6 +47,12 @@ impl Binder<'_> {
     pub(super) fn arguments(&mut self, arguments: &[FunctionArg]) -> Result<Vec<Typed>, SqlError> {
         let mut typed = Vec::with_capacity(arguments.len());
         for argument in arguments {
+            if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
+                let parts = name_parts(name);
+                let table = parts.last().cloned().unwrap_or_default();
+                typed.push(self.column(&[ast::Ident::with_quote('"', table)])?);
+                continue;
+            }
             let (FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
             | FunctionArg::Named { arg: FunctionArgExpr::Expr(expr), .. }) = argument
             else {
@@ -93,10 +99,6 @@ impl Binder<'_> {
                 Some(PgType::Base(base)) => PgType::Array(*base),
                 _ => PgType::Array(Base::Text),
             },
-            Returns::ElementOf(index) => {
-                let element = types.get(*index).and_then(PgType::element);
-                element.map_or(PgType::Text, PgType::Base)
-            }
         };
         let types = types.into();
         Ok(Typed::new(Expr::Call { function, arguments: exprs, types }, ty))

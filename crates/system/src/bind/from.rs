@@ -81,10 +81,14 @@ impl Binder<'_> {
             JoinConstraint::Natural => {
                 let columns = &self.frame().columns;
                 let right: Vec<&ScopeColumn> =
-                    columns[right_column..].iter().filter(|column| column.bare).collect();
+                    columns[right_column..].iter().filter(|c| c.bare && !c.system).collect();
                 let names = columns[first_column..right_column]
                     .iter()
-                    .filter(|left| left.bare && right.iter().any(|right| right.name == left.name))
+                    .filter(|left| {
+                        left.bare
+                            && !left.system
+                            && right.iter().any(|right| right.name == left.name)
+                    })
                     .map(|left| left.name.clone())
                     .collect();
                 self.merge(names, first_column, right_column, kind)
@@ -117,8 +121,8 @@ impl Binder<'_> {
                 Some(Side::Right) => (right.expr, right.ty),
                 Some(Side::Full) => (Expr::Coalesce(vec![left.expr, right.expr]), left.ty),
             };
-            let (qualifier, namespace, bare) = (None, None, true);
-            merged.push(ScopeColumn { qualifier, namespace, name, expr, ty, bare });
+            let (qualifier, namespace, bare, system) = (None, None, true, false);
+            merged.push(ScopeColumn { qualifier, namespace, name, expr, ty, bare, system });
         }
         self.frame().columns.splice(first_column..first_column, merged);
         Ok(predicates)
@@ -337,6 +341,7 @@ impl Binder<'_> {
         for (field, rename) in fields.iter_mut().zip(renames) {
             field.0 = fold(&rename.name);
         }
+        let builtin = self.session.builtin;
         let frame = self.frame();
         if !name.is_empty() && namespace.is_none() && frame.tables.iter().any(|t| t.name == name) {
             let message = format!("table name \"{name}\" specified more than once");
@@ -351,6 +356,19 @@ impl Binder<'_> {
                 expr: Expr::Column { depth: 0, slot, column },
                 ty: ty.clone(),
                 bare: true,
+                system: false,
+            });
+        }
+        if let Source::Relation(index) = source {
+            let oid = crate::value::Value::oid(builtin.relations[index].oid);
+            frame.columns.push(ScopeColumn {
+                qualifier: Some(name.clone()),
+                namespace: namespace.clone(),
+                name: "tableoid".to_owned(),
+                expr: Expr::Constant(oid),
+                ty: PgType::Oid,
+                bare: true,
+                system: true,
             });
         }
         frame.tables.push(ScopeTable { name, slot, fields });

@@ -20,6 +20,8 @@ pub(super) struct ScopeColumn {
     pub(super) ty: PgType,
     /// Whether `*` and the bare name mean it; not so for the sides of a merged column.
     pub(super) bare: bool,
+    /// Whether `*` leaves it out although its name means it.
+    pub(super) system: bool,
 }
 
 /// A relation that can be named as a whole.

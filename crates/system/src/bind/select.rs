@@ -9,12 +9,12 @@ use kappa_types::{SqlError, SqlState};
 use super::from::push_down;
 use super::label::label;
 use super::query::plain;
-use super::scope::{Allowed, Frame, fold};
+use super::scope::{Allowed, Frame, ScopeColumn, fold};
 use super::{Binder, Typed};
 use crate::bound::{Body, Distinct, Expr, Group, Query, Select, SortKey};
 use crate::error::unsupported;
 use crate::recognize::name_parts;
-use crate::value::{PgType, Value};
+use crate::value::PgType;
 
 /// The columns of the result while they are being bound.
 struct Output {
@@ -35,14 +35,14 @@ impl Binder<'_> {
             self.with_frame(|binder| binder.select_inside(select, order))?;
         let SelectParts { from, group_by, having, distinct, order } = parts;
         let Output { names, columns, .. } = output;
-        let Frame { stages, widths, escapes, .. } = frame;
+        let Frame { stages, widths, escapes, columns: inputs, .. } = frame;
         let is_grouped = group_by.is_some() || having.is_some() || !stages.aggregates.is_empty();
         let group_by = is_grouped.then(|| group_by.unwrap_or_default());
         let (projection, types): (Vec<Expr>, Vec<PgType>) =
             columns.into_iter().map(|typed| (typed.expr, typed.ty)).unzip();
         if let Some(keys) = &group_by {
             let needed = projection.iter().chain(&having);
-            needed.into_iter().try_for_each(|expr| check_grouped(expr, keys))?;
+            needed.into_iter().try_for_each(|expr| check_grouped(expr, keys, &inputs))?;
         }
         let columns = names.into_iter().zip(types).collect();
         let select = Select {
@@ -116,7 +116,7 @@ impl Binder<'_> {
                         let message = "SELECT * with no tables specified is not valid";
                         return Err(SqlError::new(SqlState::SyntaxError, message));
                     }
-                    for column in self.frame().columns.iter().filter(|column| column.bare) {
+                    for column in self.frame().columns.iter().filter(|c| c.bare && !c.system) {
                         names.push(column.name.clone());
                         columns.push(Typed::new(column.expr.clone(), column.ty.clone()));
                     }
@@ -148,7 +148,7 @@ impl Binder<'_> {
                     .frame()
                     .columns
                     .iter()
-                    .filter(|column| column.qualifier.as_ref() == Some(&qualifier));
+                    .filter(|c| !c.system && c.qualifier.as_ref() == Some(&qualifier));
                 let own: Vec<_> = own
                     .map(|c| (c.name.clone(), Typed::new(c.expr.clone(), c.ty.clone())))
                     .collect();
@@ -301,22 +301,28 @@ pub(super) fn ordinal(
 }
 
 /// 42803 if `expr` reads a column of the rows that is not in a GROUP BY key.
-fn check_grouped(expr: &Expr, keys: &[Expr]) -> Result<(), SqlError> {
-    let mut ungrouped = false;
+fn check_grouped(expr: &Expr, keys: &[Expr], inputs: &[ScopeColumn]) -> Result<(), SqlError> {
+    let mut ungrouped: Option<Expr> = None;
     expr.walk(&mut |expr| {
-        if keys.contains(expr) || matches!(expr, Expr::Constant(Value::Null)) {
+        if keys.contains(expr) {
             return false;
         }
-        ungrouped |=
-            matches!(expr, Expr::Column { depth: 0, .. } | Expr::WholeRow { depth: 0, .. });
+        if let Expr::Column { depth: 0, .. } | Expr::WholeRow { depth: 0, .. } = expr {
+            ungrouped.get_or_insert_with(|| expr.clone());
+        }
         true
     });
-    if ungrouped {
-        let message =
-            "column must appear in the GROUP BY clause or be used in an aggregate function";
-        return Err(SqlError::new(SqlState::GroupingError, message));
-    }
-    Ok(())
+    let Some(ungrouped) = ungrouped else { return Ok(()) };
+    let column = inputs.iter().find(|column| column.expr == ungrouped);
+    let name = column.map(|column| match &column.qualifier {
+        Some(qualifier) => format!(" \"{qualifier}.{}\"", column.name),
+        None => format!(" \"{}\"", column.name),
+    });
+    let message = format!(
+        "column{} must appear in the GROUP BY clause or be used in an aggregate function",
+        name.unwrap_or_default()
+    );
+    Err(SqlError::new(SqlState::GroupingError, message))
 }
 
 /// 0A000 for clauses of other dialects that the parser lets through.

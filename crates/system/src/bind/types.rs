@@ -109,7 +109,27 @@ impl Binder<'_> {
             return Ok(Typed::new(Expr::Array(items), target));
         }
         let operand = self.expr(operand)?;
-        self.explicit(operand, &target)
+        let cast = self.explicit(operand, &target)?;
+        self.modified(cast, name.typmod)
+    }
+
+    /// `typed` within the length or scale of its type's modifier.
+    fn modified(&mut self, typed: Typed, typmod: i32) -> Result<Typed, SqlError> {
+        let integer =
+            |value: i32| Typed::new(Expr::Constant(Value::Int(value.into())), PgType::Int4);
+        if typmod < 4 {
+            return Ok(typed);
+        }
+        let (length, ty) = (typmod - 4, typed.ty.clone());
+        let modified = match &ty {
+            PgType::Base(Base::Varchar) => self.call("left", vec![typed, integer(length)])?,
+            PgType::Base(Base::BpChar) => self.call("rpad", vec![typed, integer(length)])?,
+            PgType::Base(Base::Numeric) => {
+                self.call("round", vec![typed, integer(length & 0x7ff)])?
+            }
+            _ => return Ok(typed),
+        };
+        Ok(Typed::new(modified.expr, ty))
     }
 
     /// As CAST converts.

@@ -4,6 +4,7 @@ use kappa_catalog::Relation;
 
 use super::Argument::{Any, Bool, Int, Oid, Text};
 use super::Function;
+use super::catalog::{PG_CLASS, PG_NAMESPACE};
 use super::quote::{qualified, quote_identifier, text};
 use crate::error::{undefined_function, undefined_table};
 use crate::session::{Class, Session};
@@ -76,6 +77,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
             None => Err(undefined_function(&format!("with OID {oid}"), &[])),
         }
     }),
+    // No function has a body in SQL.
+    Function::new("pg_get_function_sqlbody", &[Oid], PgType::Text, |_, _, _| Ok(Value::Null)),
+    Function::new("pg_describe_object", &[Oid, Oid, Int], PgType::Text, |s, v, _| {
+        Ok(Value::optional_text(describe(s, v)))
+    }),
     // There are no rules, triggers, statistics objects and partitions to define.
     Function::new("pg_get_ruledef", &[Oid, Bool], PgType::Text, |_, _, _| Ok(Value::Null))
         .optional(1),
@@ -90,6 +96,37 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(Value::Null)
     }),
 ];
+
+/// What an object is and is called; `None` for kinds that have no names here.
+fn describe(session: &Session<'_>, values: &[Value]) -> Option<String> {
+    let object = values[1].as_oid();
+    match values[0].as_oid() {
+        PG_CLASS => {
+            let class = session.class_by_oid(object)?;
+            let noun = match &class {
+                Class::Index(_) => "index",
+                Class::Builtin(builtin) if builtin.kind == 'v' => "view",
+                Class::Builtin(_) => "table",
+                Class::Relation(relation) => relation.kind.noun(),
+            };
+            let name = match session.is_visible(&class) {
+                true => quote_identifier(&class.name()),
+                false => qualified(class.namespace(), &class.name()),
+            };
+            let column = values[2].as_int().and_then(|number| usize::try_from(number - 1).ok());
+            let columns = class.relation().map(|relation| &relation.schema.columns);
+            match column.and_then(|column| columns?.get(column)) {
+                Some(column) => Some(format!("column {} of {noun} {name}", column.name)),
+                None => Some(format!("{noun} {name}")),
+            }
+        }
+        PG_NAMESPACE => {
+            let namespace = session.namespace_by_oid(object)?;
+            Some(format!("schema {}", quote_identifier(&namespace.name)))
+        }
+        _ => None,
+    }
+}
 
 /// `a + b` of `(a + b)`, but all of `(a) + (b)`.
 fn without_outer_parentheses(expression: &str) -> &str {
@@ -114,8 +151,7 @@ fn without_outer_parentheses(expression: &str) -> &str {
 }
 
 fn view_definition(class: &Class) -> Value {
-    let query = class.relation().and_then(|relation| relation.query());
-    Value::optional_text(query.map(|query| format!("{};", query.trim_end().trim_end_matches(';'))))
+    Value::optional_text(class.relation().and_then(|relation| relation.definition()))
 }
 
 /// The columns of the primary key, quoted as needed.

@@ -99,8 +99,6 @@ pub(crate) enum Returns {
     Argument(usize),
     /// An array of the type of this argument.
     ArrayOf(usize),
-    /// The element type of this argument.
-    ElementOf(usize),
 }
 
 /// A function that gives one value.
@@ -229,10 +227,22 @@ static LISTS: &[&[Function]] = &[
     visibility::FUNCTIONS,
 ];
 
-/// The function `name` that takes arguments of `types`.
+/// The function `name` that takes arguments of `types`; of several, the one that reads most literals
+/// as text, as PostgreSQL prefers.
 pub(crate) fn find(name: &str, types: &[PgType]) -> Option<&'static Function> {
-    let named = || LISTS.iter().copied().flatten().filter(|function| function.name == name);
-    named().find(|function| function.takes(types))
+    let named = LISTS.iter().copied().flatten().filter(|function| function.name == name);
+    let texts = |function: &Function| {
+        let literals = types.iter().enumerate().filter(|(_, ty)| ty.is_unknown());
+        literals.filter(|(index, _)| function.argument(*index) == Argument::Text).count()
+    };
+    let mut best: Option<(&'static Function, usize)> = None;
+    for function in named.filter(|function| function.takes(types)) {
+        let count = texts(function);
+        if best.is_none_or(|(_, most)| count > most) {
+            best = Some((function, count));
+        }
+    }
+    best.map(|(function, _)| function)
 }
 
 /// The set-returning function `name` that takes arguments of `types`.

@@ -14,6 +14,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         _ => Err(mismatch("abs")),
     })
     .returning(Returns::Argument(0)),
+    Function::new("abs", &[Numeric], PgType::Numeric, |_, v, _| {
+        decimal(&v[0], |value| Some(Decimal { digits: value.digits.abs(), scale: value.scale }))
+    }),
+    Function::new("sign", &[Numeric], PgType::Numeric, |_, v, _| {
+        decimal(&v[0], |value| Some(Decimal { digits: value.digits.signum(), scale: 0 }))
+    }),
     Function::new("mod", &[Int, Int], PgType::Int8, |_, v, _| match (&v[0], &v[1]) {
         (Value::Int(_), Value::Int(0)) => {
             Err(SqlError::new(kappa_types::SqlState::DivisionByZero, "division by zero"))

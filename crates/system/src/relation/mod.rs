@@ -46,6 +46,7 @@ static MAKERS: &[(&str, &str, Maker)] = &[
     ("pg_catalog", "pg_indexes", view::pg_indexes),
     ("pg_catalog", "pg_matviews", view::pg_matviews),
     ("pg_catalog", "pg_namespace", namespace::pg_namespace),
+    ("pg_catalog", "pg_proc", types::pg_proc),
     ("pg_catalog", "pg_rewrite", depend::pg_rewrite),
     ("pg_catalog", "pg_roles", role::pg_roles),
     ("pg_catalog", "pg_settings", setting::pg_settings),

@@ -1,4 +1,4 @@
-//! `pg_type`: PostgreSQL's own types, and the row types of relations.
+//! `pg_type` and `pg_proc`: PostgreSQL's own types and functions, and the row types of relations.
 
 use kappa_catalog::Relation;
 
@@ -11,20 +11,29 @@ use crate::value::Value;
 /// ours; that of `pg_catalog` is the same everywhere.
 const PG_CATALOG: u32 = 11;
 
-pub(super) fn pg_type(session: &Session<'_>, rows: &mut Rows) {
-    let Some(relation) = session.builtin.relation("pg_catalog", "pg_type") else { return };
+pub(super) fn pg_proc(session: &Session<'_>, rows: &mut Rows) {
+    exported(session, "pg_proc", "pronamespace", rows);
+}
+
+/// The exported rows of `name` with our number of `information_schema` in `namespace_column`.
+fn exported(session: &Session<'_>, name: &str, namespace_column: &str, rows: &mut Rows) {
+    let Some(relation) = session.builtin.relation("pg_catalog", name) else { return };
     let information_schema = Value::oid(session.namespace_oid("information_schema"));
     let names: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
-    for row in session.builtin.rows("pg_type").into_iter().flat_map(|rows| rows.iter()) {
+    for row in session.builtin.rows(name).into_iter().flat_map(|rows| rows.iter()) {
         let mut fields: Vec<(&str, Value)> =
             names.iter().copied().zip(row.iter().cloned()).collect();
         for (name, value) in &mut fields {
-            if *name == "typnamespace" && value.as_oid() != PG_CATALOG {
+            if *name == namespace_column && value.as_oid() != PG_CATALOG {
                 *value = information_schema.clone();
             }
         }
         rows.push(&fields);
     }
+}
+
+pub(super) fn pg_type(session: &Session<'_>, rows: &mut Rows) {
+    exported(session, "pg_type", "typnamespace", rows);
     for relation in session.relations() {
         row_type(session, relation, rows);
         array_type(session, relation, rows);

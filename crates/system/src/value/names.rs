@@ -16,6 +16,11 @@ pub(crate) struct TypeName {
     pub(crate) typmod: i32,
 }
 
+/// OID of `bit`, whose modifier is its length.
+const BIT: u32 = 1560;
+/// OID of `bit varying`.
+const VARBIT: u32 = 1562;
+
 /// SQL's spellings that are not the type's own name.
 const SPELLINGS: &[(&str, &str)] = &[
     ("int", "int4"),
@@ -174,8 +179,13 @@ pub(crate) fn format_type(session: &Session<'_>, oid: u32, typmod: Option<i32>) 
                 "varbit" => "bit varying",
                 name => name,
             };
-            let quoted = if name.contains(' ') { name.to_owned() } else { quote_identifier(name) };
+            // A keyword of the type system needs no quotes, unless it says too little: `bit` without
+            // a length is the type of one bit in SQL.
+            let plain = name.contains(' ') || (name == "bit" && typmod.is_none());
+            let quoted = if plain { name.to_owned() } else { quote_identifier(name) };
+            let length = typmod.filter(|length| *length >= 0 && matches!(oid, BIT | VARBIT));
             return match found.in_pg_catalog {
+                true if length.is_some() => format!("{name}({})", typmod.unwrap_or(0)),
                 true => quoted,
                 false => format!("information_schema.{quoted}"),
             };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kappa_types::SqlType;
 
 macro_rules! bases {
-    ($($variant:ident $oid:literal $array:literal $internal:literal $display:literal,)*) => {
+    ($($variant:ident $oid:literal $array:literal $display:literal,)*) => {
         /// A type without modifiers that is not an array and not a record.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Base { $($variant,)* }
@@ -28,11 +28,6 @@ macro_rules! bases {
                 match self { $(Self::$variant => $array,)* }
             }
 
-            /// `pg_type.typname`, which names the column of a cast.
-            pub(crate) const fn internal_name(self) -> &'static str {
-                match self { $(Self::$variant => $internal,)* }
-            }
-
             /// What `format_type` says.
             pub(crate) const fn display_name(self) -> &'static str {
                 match self { $(Self::$variant => $display,)* }
@@ -42,51 +37,51 @@ macro_rules! bases {
 }
 
 bases! {
-    Bool 16 1000 "bool" "boolean",
-    Bytea 17 1001 "bytea" "bytea",
-    Char 18 1002 "char" "\"char\"",
-    Name 19 1003 "name" "name",
-    Int8 20 1016 "int8" "bigint",
-    Int2 21 1005 "int2" "smallint",
-    Int2Vector 22 1006 "int2vector" "int2vector",
-    Int4 23 1007 "int4" "integer",
-    RegProc 24 1008 "regproc" "regproc",
-    Text 25 1009 "text" "text",
-    Oid 26 1028 "oid" "oid",
-    Tid 27 1010 "tid" "tid",
-    Xid 28 1011 "xid" "xid",
-    Cid 29 1012 "cid" "cid",
-    OidVector 30 1013 "oidvector" "oidvector",
-    Json 114 199 "json" "json",
-    NodeTree 194 0 "pg_node_tree" "pg_node_tree",
-    Float4 700 1021 "float4" "real",
-    Float8 701 1022 "float8" "double precision",
-    Unknown 705 0 "unknown" "unknown",
-    Inet 869 1041 "inet" "inet",
-    AclItem 1033 1034 "aclitem" "aclitem",
-    BpChar 1042 1014 "bpchar" "character",
-    Varchar 1043 1015 "varchar" "character varying",
-    Date 1082 1182 "date" "date",
-    Time 1083 1183 "time" "time without time zone",
-    Timestamp 1114 1115 "timestamp" "timestamp without time zone",
-    Timestamptz 1184 1185 "timestamptz" "timestamp with time zone",
-    Interval 1186 1187 "interval" "interval",
-    Numeric 1700 1231 "numeric" "numeric",
-    RegProcedure 2202 2207 "regprocedure" "regprocedure",
-    RegOper 2203 2208 "regoper" "regoper",
-    RegOperator 2204 2209 "regoperator" "regoperator",
-    RegClass 2205 2210 "regclass" "regclass",
-    RegType 2206 2211 "regtype" "regtype",
-    AnyArray 2277 0 "anyarray" "anyarray",
-    Void 2278 0 "void" "void",
-    Uuid 2950 2951 "uuid" "uuid",
-    PgLsn 3220 3221 "pg_lsn" "pg_lsn",
-    Jsonb 3802 3807 "jsonb" "jsonb",
-    RegNamespace 4089 4090 "regnamespace" "regnamespace",
-    RegRole 4096 4097 "regrole" "regrole",
-    RegConfig 3734 3735 "regconfig" "regconfig",
-    RegDictionary 3769 3770 "regdictionary" "regdictionary",
-    RegCollation 4191 4192 "regcollation" "regcollation",
+    Bool 16 1000 "boolean",
+    Bytea 17 1001 "bytea",
+    Char 18 1002 "\"char\"",
+    Name 19 1003 "name",
+    Int8 20 1016 "bigint",
+    Int2 21 1005 "smallint",
+    Int2Vector 22 1006 "int2vector",
+    Int4 23 1007 "integer",
+    RegProc 24 1008 "regproc",
+    Text 25 1009 "text",
+    Oid 26 1028 "oid",
+    Tid 27 1010 "tid",
+    Xid 28 1011 "xid",
+    Cid 29 1012 "cid",
+    OidVector 30 1013 "oidvector",
+    Json 114 199 "json",
+    NodeTree 194 0 "pg_node_tree",
+    Float4 700 1021 "real",
+    Float8 701 1022 "double precision",
+    Unknown 705 0 "unknown",
+    Inet 869 1041 "inet",
+    AclItem 1033 1034 "aclitem",
+    BpChar 1042 1014 "character",
+    Varchar 1043 1015 "character varying",
+    Date 1082 1182 "date",
+    Time 1083 1183 "time without time zone",
+    Timestamp 1114 1115 "timestamp without time zone",
+    Timestamptz 1184 1185 "timestamp with time zone",
+    Interval 1186 1187 "interval",
+    Numeric 1700 1231 "numeric",
+    RegProcedure 2202 2207 "regprocedure",
+    RegOper 2203 2208 "regoper",
+    RegOperator 2204 2209 "regoperator",
+    RegClass 2205 2210 "regclass",
+    RegType 2206 2211 "regtype",
+    AnyArray 2277 0 "anyarray",
+    Void 2278 0 "void",
+    Uuid 2950 2951 "uuid",
+    PgLsn 3220 3221 "pg_lsn",
+    Jsonb 3802 3807 "jsonb",
+    RegNamespace 4089 4090 "regnamespace",
+    RegRole 4096 4097 "regrole",
+    RegConfig 3734 3735 "regconfig",
+    RegDictionary 3769 3770 "regdictionary",
+    RegCollation 4191 4192 "regcollation",
 }
 
 /// The type of an expression.
@@ -129,7 +124,6 @@ impl PgType {
     pub(crate) const Bool: Self = Self::Base(Base::Bool);
     pub(crate) const Char: Self = Self::Base(Base::Char);
     pub(crate) const Name: Self = Self::Base(Base::Name);
-    pub(crate) const Int2: Self = Self::Base(Base::Int2);
     pub(crate) const Int4: Self = Self::Base(Base::Int4);
     pub(crate) const Int8: Self = Self::Base(Base::Int8);
     pub(crate) const Float8: Self = Self::Base(Base::Float8);
@@ -198,14 +192,6 @@ impl Base {
                 | Self::RegConfig
                 | Self::RegDictionary
                 | Self::RegCollation
-        )
-    }
-
-    /// Whether the type is one of PostgreSQL's string types.
-    pub(crate) const fn is_string(self) -> bool {
-        matches!(
-            self,
-            Self::Text | Self::Varchar | Self::Name | Self::Char | Self::BpChar | Self::Unknown
         )
     }
 
@@ -293,14 +279,6 @@ impl PgType {
         }
     }
 
-    /// The name a column gets that is a cast to this type.
-    pub(crate) const fn column_name(&self) -> &'static str {
-        match self {
-            Self::Base(base) | Self::Array(base) => base.internal_name(),
-            Self::Record(_) => "row",
-        }
-    }
-
     /// The type of the elements of an array or vector.
     pub(crate) const fn element(&self) -> Option<Base> {
         match self {
@@ -321,10 +299,6 @@ impl PgType {
 
     pub(crate) fn is_unknown(&self) -> bool {
         *self == Self::Unknown
-    }
-
-    pub(crate) fn is_string(&self) -> bool {
-        self.base().is_some_and(Base::is_string)
     }
 
     /// The type that results of this type leave with.
