@@ -21,7 +21,8 @@ use tokio::sync::watch;
 
 use crate::Error;
 
-/// How long a pin holds history back, in microseconds of log time.
+/// How long a pin holds history back, in microseconds of log time, from the first boundary that was
+/// published while it was held: a pin of an old time on a log that stood still is not old.
 pub const PIN_AGE_MICROS_MAX: u64 = 60_000_000;
 
 /// The readable times. Shared by a store and all its contents.
@@ -50,8 +51,25 @@ struct State {
     boundary: Timestamp,
     /// Never falls.
     oldest: Timestamp,
-    /// How many pins each time has.
-    pins: BTreeMap<Timestamp, usize>,
+    /// What is pinned.
+    pins: BTreeMap<Timestamp, Pinned>,
+}
+
+/// The pins of one time.
+#[derive(Debug)]
+struct Pinned {
+    /// How many there are.
+    count: usize,
+    /// The first newer boundary since the first of them; their age counts from it.
+    newer: Option<Timestamp>,
+}
+
+impl State {
+    /// One more pin of `time`.
+    fn pin(&mut self, time: Timestamp) {
+        let newer = (time < self.boundary).then_some(self.boundary);
+        self.pins.entry(time).or_insert(Pinned { count: 0, newer }).count += 1;
+    }
 }
 
 /// Keeps one time readable, for at most [`PIN_AGE_MICROS_MAX`], as long as it lives.
@@ -71,7 +89,7 @@ impl Pin {
 
 impl Clone for Pin {
     fn clone(&self) -> Self {
-        *self.horizon.state.lock().pins.entry(self.time).or_default() += 1;
+        self.horizon.state.lock().pin(self.time);
         Self { horizon: Arc::clone(&self.horizon), time: self.time }
     }
 }
@@ -79,9 +97,9 @@ impl Clone for Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         let mut state = self.horizon.state.lock();
-        if let Some(count) = state.pins.get_mut(&self.time) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(pinned) = state.pins.get_mut(&self.time) {
+            pinned.count -= 1;
+            if pinned.count == 0 {
                 state.pins.remove(&self.time);
             }
         }
@@ -128,7 +146,10 @@ impl Horizon {
         if boundary <= state.boundary {
             return;
         }
-        state.boundary = boundary;
+        let former = std::mem::replace(&mut state.boundary, boundary);
+        for (_, pinned) in state.pins.range_mut(former..boundary) {
+            pinned.newer.get_or_insert(boundary);
+        }
         self.advance(&mut state);
         drop(state);
         self.moved.notify_all();
@@ -140,7 +161,7 @@ impl Horizon {
     pub fn pin_newest(self: &Arc<Self>) -> Pin {
         let mut state = self.state.lock();
         let time = state.boundary;
-        *state.pins.entry(time).or_default() += 1;
+        state.pin(time);
         Pin { horizon: Arc::clone(self), time }
     }
 
@@ -153,7 +174,7 @@ impl Horizon {
         if time < state.oldest {
             return Err(Error::TooOld { at: time, oldest: state.oldest });
         }
-        *state.pins.entry(time).or_default() += 1;
+        state.pin(time);
         Ok(Pin { horizon: Arc::clone(self), time })
     }
 
@@ -198,14 +219,16 @@ impl Horizon {
             }
         }
         let time = state.boundary;
-        *state.pins.entry(time).or_default() += 1;
+        state.pin(time);
         Ok(Pin { horizon: Arc::clone(self), time })
     }
 
     fn advance(&self, state: &mut State) {
-        let too_old = Timestamp(state.boundary.0.saturating_sub(PIN_AGE_MICROS_MAX));
-        let pinned = state.pins.keys().next().copied().unwrap_or(Timestamp::MAX);
-        let oldest = pinned.max(too_old).min(state.boundary);
+        let is_young = |pinned: &Pinned| {
+            pinned.newer.is_none_or(|newer| state.boundary.0 - newer.0 <= PIN_AGE_MICROS_MAX)
+        };
+        let oldest = state.pins.iter().find(|(_, pinned)| is_young(pinned));
+        let oldest = oldest.map_or(state.boundary, |(time, _)| (*time).min(state.boundary));
         state.oldest = state.oldest.max(oldest);
         self.oldest.store(state.oldest.0, Ordering::Release);
     }

@@ -28,7 +28,7 @@ fn random_row(rng: &mut Rng, distinct: i64) -> (Option<i64>, Option<String>, Opt
     let text = ["", "short", "a text that is longer than twelve bytes"];
     let float = [0.0, -0.0, f64::NAN, -f64::NAN, 1.5, f64::INFINITY];
     (
-        (rng.u8(..9) > 0).then(|| rng.i64(..distinct)),
+        (rng.u8(..9) > 0).then(|| rng.i64(0..distinct)),
         (rng.u8(..9) > 0).then(|| (*rng.choice(&text).unwrap()).to_owned()),
         (rng.u8(..9) > 0).then(|| *rng.choice(&float).unwrap()),
     )
@@ -109,7 +109,7 @@ impl Model {
             last = Some(time);
         }
         if contents.key().is_some() {
-            let wanted: Vec<i64> = (0..4).map(|_| rng.i64(..60)).collect();
+            let wanted: Vec<i64> = (0..4).map(|_| rng.i64(0..60)).collect();
             let keys: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(wanted.clone()))];
             for time in self.pins.iter().map(Pin::time).chain([HEAD]) {
                 let found = sum(&[contents.lookup(time, &keys).unwrap()]);
@@ -212,7 +212,7 @@ fn random_changes(rng: &mut Rng, now: &mut Rows, time: Timestamp) -> Vec<DeltaBa
 
 #[test]
 fn multiset_equals_model() {
-    for seed in 0..12 {
+    for seed in 0..4 {
         let mut rng = Rng::with_seed(seed);
         let (contents, horizon, mut model) = new(None);
         for step in 1..400 {
@@ -233,7 +233,7 @@ fn multiset_equals_model() {
 
 #[test]
 fn keyed_equals_model() {
-    for seed in 100..112 {
+    for seed in 100..108 {
         let mut rng = Rng::with_seed(seed);
         let (contents, horizon, mut model) = new(Some(vec![0]));
         for step in 1..400 {
@@ -276,7 +276,7 @@ fn keyed_equals_model() {
 
 #[test]
 fn slots_equal_model() {
-    for seed in 200..212 {
+    for seed in 200..208 {
         let mut rng = Rng::with_seed(seed);
         let (contents, horizon, mut model) = new(Some(vec![0]));
         let mut held: BTreeMap<i64, (Slot, Row)> = BTreeMap::new();

@@ -16,7 +16,8 @@ use super::{changes, chunk_index};
 use crate::row;
 use crate::{Error, Horizon};
 
-/// Read at this time to see all that was applied, whether readable by others or not.
+/// Read at this time to see all that was applied, whether readable by others or not. While a writer
+/// writes, the answer is sound only for rows that it cannot change (a table's locked keys).
 pub const HEAD: Timestamp = Timestamp(u64::MAX - 1);
 
 /// Old rows that contents keep for pinned times, bytes; then the oldest times are given up.
@@ -94,6 +95,8 @@ impl Contents {
 
     /// Applies all changes of one time to a shard, however many batches they come in. A row may be
     /// added in one batch and taken away in another; only the sum counts. Times never fall.
+    ///
+    /// A second row with a key is found out once the shard has an index.
     ///
     /// The first retraction makes an index of the shard's rows (about 16 bytes per row from then on).
     ///
@@ -182,9 +185,15 @@ impl Contents {
     pub fn lookup(&self, at: Timestamp, keys: &[ArrayRef]) -> Result<RecordBatch, Error> {
         let key = self.key().expect("only contents with a key are looked up");
         let hashes = row::hash_rows(keys, keys.first().map_or(0, |column| column.len()));
+        let positions = key.iter().zip(keys);
+        let ranges: Vec<Range> =
+            positions.filter_map(|(column, keys)| Range::around(*column, keys)).collect();
         let mut found = Vec::new();
         for shard in &self.shards {
             for chunk in shard.chunks(at)? {
+                if !ranges.iter().all(|range| range.touches(&chunk)) {
+                    continue;
+                }
                 found.extend(chunk_index::lookup(&chunk, at, key, keys, &hashes));
             }
         }

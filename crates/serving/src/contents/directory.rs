@@ -8,6 +8,7 @@ use kappa_types::Timestamp;
 use super::chunk::Chunk;
 use super::slots::{Place, Slot, Slots};
 use crate::error::{Broken, Error};
+use crate::row::Selection;
 
 /// A chunk as its writer sees it.
 #[derive(Debug)]
@@ -150,17 +151,19 @@ impl Directory {
     pub(super) fn replace(
         &mut self,
         replaced: &[u16],
-        chunks: Vec<(Chunk, Vec<(usize, usize)>)>,
+        chunks: Vec<(Chunk, Vec<Selection>)>,
     ) -> Result<(), Error> {
         let mut numbers = Vec::with_capacity(chunks.len());
-        for (chunk, sources) in chunks {
+        for (chunk, selections) in chunks {
             let number = self.number()?;
             let slots = self.slots.is_some().then(|| {
-                let slot_of = |(source, row): &(usize, usize)| {
-                    let entry = self.entry(replaced[*source]);
-                    entry.slots.as_ref().map_or(Slot::NONE, |slots| slots[*row])
-                };
-                sources.iter().map(slot_of).collect::<Vec<_>>()
+                let mut slots = Vec::with_capacity(chunk.row_count());
+                for Selection { source, rows } in &selections {
+                    let former = self.entry(replaced[*source]).slots.as_deref();
+                    let former = former.expect("in a shard with slots each chunk has a list");
+                    slots.extend(rows.iter().map(|row| former[usize::from(*row)]));
+                }
+                slots
             });
             if let (Some(places), Some(slots)) = (&mut self.slots, &slots) {
                 for (row, slot) in (0..=u16::MAX).zip(slots) {

@@ -4,6 +4,7 @@
 //! It is split so that growing moves a small part of it at a time.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::slots::Slot;
 
@@ -36,9 +37,21 @@ impl Index {
         Some(entry.remove().0)
     }
 
-    /// Whether there is a slot with this hash for which `wanted` holds.
-    pub(super) fn contains(&mut self, hash: u64, wanted: impl Fn(Slot) -> bool) -> bool {
-        self.table(hash).find(hash, |slot| wanted(*slot)).is_some()
+    /// As [`Index::insert`], unless there is a slot with this hash for which `same` holds.
+    pub(super) fn insert_unless(
+        &mut self,
+        hash: u64,
+        slot: Slot,
+        same: impl Fn(Slot) -> bool,
+        hash_of: impl Fn(Slot) -> u64,
+    ) -> bool {
+        match self.table(hash).entry(hash, |slot| same(*slot), |slot| hash_of(*slot)) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(slot);
+                true
+            }
+        }
     }
 
     /// Puts a slot in. `hash_of` is asked for the hashes of others when the table grows.

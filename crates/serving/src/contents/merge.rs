@@ -14,13 +14,12 @@
 //! Work per write is bounded: one merge of the tail and one compaction of one full chunk.
 
 use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
 use kappa_types::Timestamp;
 
 use super::chunk::{CHUNK_ROW_COUNT_MAX, Chunk, Run};
 use super::writer::Writer;
 use crate::Error;
-use crate::row::owned;
+use crate::row::{Selection, gather, owned};
 
 /// How many chunks of a size class become one of the next.
 const FANOUT: usize = 8;
@@ -35,9 +34,6 @@ const COLD_FORGOTTEN_FACTOR: usize = 8;
 
 const _: () = assert!(FANOUT.pow(5) == FULL_ROW_COUNT_MIN);
 
-/// Rows as (position of their chunk among the merged ones, row in it).
-type Sources = Vec<(usize, usize)>;
-
 impl Writer {
     /// What a write does beside its own rows.
     pub(super) fn maintain(&mut self) -> Result<(), Error> {
@@ -46,7 +42,7 @@ impl Writer {
             self.merge(&numbers)?;
         }
         let visited = self.directory.order().len().min(VISIT_COUNT_MAX);
-        let found = self.visit(visited);
+        let found = self.visit(visited, false);
         if !found.is_empty() {
             self.merge(&found)?;
         }
@@ -56,12 +52,12 @@ impl Writer {
     /// Compacts until there is nothing worth it.
     pub(super) fn compact_all(&mut self) -> Result<(), Error> {
         loop {
-            let chunk_count = self.directory.order().len();
             self.cursor = 0;
-            let found = self.visit(chunk_count);
+            let found = self.visit(self.directory.order().len(), true);
             if found.is_empty() {
                 return Ok(());
             }
+            // Each merge makes chunks fewer, or forgets rows of one.
             self.merge(&found)?;
         }
     }
@@ -91,31 +87,36 @@ impl Writer {
     }
 
     /// Looks at `count` chunks from the cursor on; returns some that are worth being rewritten
-    /// together, no more than fill one chunk.
-    fn visit(&mut self, count: usize) -> Vec<u16> {
-        let order = self.directory.order().to_vec();
+    /// together, no more than fill one chunk. `settled` takes all as not being retracted from.
+    fn visit(&mut self, count: usize, settled: bool) -> Vec<u16> {
         let tail = self.tail_start();
         let oldest = self.history.oldest();
-        let mut found = Vec::new();
-        let mut row_count = 0;
+        let mut found = Found::default();
         for _ in 0..count {
-            if self.cursor >= order.len() {
+            if self.cursor >= self.directory.order().len() {
                 self.cursor = 0;
-                // Merged chunks stand in the order of their rows.
-                break;
-            }
-            let position = self.cursor;
-            let left = self.worth_rewriting(order[position], position < tail, oldest);
-            if let Some(left) = left {
-                if row_count + left > CHUNK_ROW_COUNT_MAX {
+                if !found.numbers.is_empty() {
+                    // Chunks are merged in the order in which they stand.
                     break;
                 }
-                row_count += left;
-                found.push(order[position]);
+            }
+            let number = self.directory.order()[self.cursor];
+            let sealed = self.cursor < tail;
+            if let Some(rows) = self.worth_rewriting(number, sealed, settled, oldest) {
+                let full = found.left_count + rows.left_count > CHUNK_ROW_COUNT_MAX;
+                if full && found.is_gain() {
+                    break;
+                }
+                if full {
+                    found = Found::default();
+                }
+                found.numbers.push(number);
+                found.left_count += rows.left_count;
+                found.forgotten_count += rows.forgotten_count;
             }
             self.cursor += 1;
         }
-        found
+        if found.is_gain() { found.numbers } else { Vec::new() }
     }
 
     /// Position in the order of the first chunk of the tail.
@@ -127,24 +128,34 @@ impl Writer {
         full.map_or(0, |position| position + 1)
     }
 
-    /// How many rows of a chunk are left if it is worth being rewritten.
-    fn worth_rewriting(&mut self, number: u16, sealed: bool, oldest: Timestamp) -> Option<usize> {
+    /// The rows of a chunk if it is worth being rewritten.
+    fn worth_rewriting(
+        &mut self,
+        number: u16,
+        sealed: bool,
+        settled: bool,
+        oldest: Timestamp,
+    ) -> Option<RowCounts> {
         let entry = self.directory.entry_mut(number);
         let chunk = &entry.chunk;
         let (row_count, ended_count) = (chunk.row_count(), chunk.ended_count());
-        let hot = ended_count != entry.visited_ended_count;
+        let hot = !settled && ended_count != entry.visited_ended_count;
         entry.visited_ended_count = ended_count;
         let is_enough = |ended: usize| match hot {
             true => (row_count - ended) * HOT_LIVE_FACTOR <= row_count,
             false => ended * COLD_FORGOTTEN_FACTOR >= row_count,
         };
-        // A small chunk can only be joined with others whose begins no longer matter.
-        let stuck = sealed && row_count < FULL_ROW_COUNT_MIN && chunk.last_begin() <= oldest;
-        if !stuck && (ended_count == 0 || !is_enough(ended_count) || chunk.last_begin() > oldest) {
+        // Chunks out of their place in time can only be joined when their begins no longer matter.
+        if chunk.last_begin() > oldest {
             return None;
         }
-        let forgotten = (0..row_count).filter(|row| chunk.end(*row) <= oldest).count();
-        (stuck || is_enough(forgotten)).then_some(row_count - forgotten)
+        let stuck = sealed && row_count < FULL_ROW_COUNT_MIN;
+        if !stuck && (ended_count == 0 || !is_enough(ended_count)) {
+            return None;
+        }
+        let forgotten_count = (0..row_count).filter(|row| chunk.end(*row) <= oldest).count();
+        let counts = RowCounts { left_count: row_count - forgotten_count, forgotten_count };
+        (stuck || is_enough(forgotten_count)).then_some(counts)
     }
 
     /// Makes one run of chunks out of those with these numbers, in the order's order.
@@ -152,78 +163,212 @@ impl Writer {
         let oldest = self.history.oldest();
         let chunks: Vec<&Chunk> =
             numbers.iter().map(|number| self.directory.entry(*number).chunk.as_ref()).collect();
-        let merged = merged(&chunks, oldest);
+        let parts: Vec<Part> = survivors(&chunks, oldest);
+        let merged = parts.into_iter().map(|part| (build(&chunks, &part), part.selections));
+        let merged = merged.collect();
         self.directory.replace(numbers, merged)
     }
 }
 
-/// New chunks with the survivors of `chunks`, each with the places of its rows in `chunks`.
-fn merged(chunks: &[&Chunk], oldest: Timestamp) -> Vec<(Chunk, Sources)> {
-    let mut merged = Vec::new();
-    let mut rows = survivors(chunks, oldest);
-    loop {
-        let mut part = Part::default();
-        if !part.fill(&mut rows) {
-            return merged;
-        }
-        merged.push((build(chunks, &part), part.sources));
+/// What a merge would do to a chunk.
+struct RowCounts {
+    left_count: usize,
+    forgotten_count: usize,
+}
+
+/// Chunks that may be rewritten together.
+#[derive(Default)]
+struct Found {
+    numbers: Vec<u16>,
+    left_count: usize,
+    forgotten_count: usize,
+}
+
+impl Found {
+    /// Whether rewriting them makes chunks or rows fewer.
+    const fn is_gain(&self) -> bool {
+        self.numbers.len() > 1 || self.forgotten_count > 0
     }
 }
 
-/// A row that outlives a merge.
-struct Survivor {
-    source: (usize, usize),
-    begin: Timestamp,
-    end: Timestamp,
-}
-
-/// The rows of `chunks` that a time from `oldest` on shows, in order of their begins.
-fn survivors<'a>(
-    chunks: &'a [&'a Chunk],
-    oldest: Timestamp,
-) -> impl Iterator<Item = Survivor> + 'a {
-    chunks.iter().enumerate().flat_map(move |(source, chunk)| {
-        let runs = chunk.begins.iter().enumerate().flat_map(move |(index, run)| {
-            let next = chunk.begins.get(index + 1);
-            let end_row = next.map_or(chunk.row_count(), |next| next.first_row as usize);
-            let begin = if run.begin <= oldest { Timestamp::MIN } else { run.begin };
-            (run.first_row as usize..end_row).map(move |row| (row, begin))
-        });
-        runs.filter_map(move |(row, begin)| {
-            let end = chunk.end(row);
-            (end > oldest).then_some(Survivor { source: (source, row), begin, end })
-        })
-    })
-}
-
-/// The rows of one new chunk.
+/// What one new chunk is made of.
 #[derive(Default)]
 struct Part {
-    sources: Sources,
+    selections: Vec<Selection>,
     begins: Vec<Run>,
     ends: Vec<Timestamp>,
 }
 
 impl Part {
-    /// Takes rows until there are enough for a chunk; false if there are none.
-    fn fill(&mut self, rows: &mut impl Iterator<Item = Survivor>) -> bool {
-        for row in rows.take(CHUNK_ROW_COUNT_MAX) {
-            let last = self.begins.last().map(|run| run.begin);
-            if last != Some(row.begin) {
-                assert!(last.is_none_or(|last| last < row.begin), "begins ascend within a merge");
-                let first_row = u32::try_from(self.sources.len()).expect("at most 65536");
-                self.begins.push(Run { first_row, begin: row.begin });
-            }
-            self.sources.push(row.source);
-            self.ends.push(row.end);
+    /// Rows from here on begin at `begin`.
+    fn begin(&mut self, begin: Timestamp) {
+        let last = self.begins.last().map(|run| run.begin);
+        if last != Some(begin) {
+            assert!(last.is_none_or(|last| last < begin), "begins ascend within a merge");
+            let first_row = u32::try_from(self.ends.len()).expect("at most 65536");
+            self.begins.push(Run { first_row, begin });
         }
-        !self.sources.is_empty()
     }
 }
 
+/// The rows of `chunks` that a time from `oldest` on shows, in order of their begins, cut into new
+/// chunks.
+fn survivors(chunks: &[&Chunk], oldest: Timestamp) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut part = Part::default();
+    for (source, chunk) in chunks.iter().enumerate() {
+        let mut rows = Vec::with_capacity(chunk.row_count());
+        for (index, run) in chunk.begins.iter().enumerate() {
+            let next = chunk.begins.get(index + 1);
+            let end_row = next.map_or(chunk.row_count(), |next| next.first_row as usize);
+            let begin = if run.begin <= oldest { Timestamp::MIN } else { run.begin };
+            let mut is_begun = false;
+            for row in run.first_row as usize..end_row {
+                let end = chunk.end(row);
+                if end <= oldest {
+                    continue;
+                }
+                if part.ends.len() == CHUNK_ROW_COUNT_MAX {
+                    part.selections.push(Selection { source, rows: std::mem::take(&mut rows) });
+                    parts.push(std::mem::take(&mut part));
+                    is_begun = false;
+                }
+                if !is_begun {
+                    part.begin(begin);
+                    is_begun = true;
+                }
+                rows.push(row as u16);
+                part.ends.push(end);
+            }
+        }
+        part.selections.push(Selection { source, rows });
+    }
+    parts.push(part);
+    for part in &mut parts {
+        part.selections.retain(|selection| !selection.rows.is_empty());
+    }
+    parts.retain(|part| !part.ends.is_empty());
+    parts
+}
+
 fn build(chunks: &[&Chunk], part: &Part) -> Chunk {
-    let batches: Vec<&RecordBatch> = chunks.iter().map(|chunk| &chunk.rows).collect();
-    let rows = interleave_record_batch(&batches, &part.sources);
-    let rows = rows.expect("chunks of one shard have one schema");
+    let sources: Vec<&RecordBatch> = chunks.iter().map(|chunk| &chunk.rows).collect();
+    let rows = gather(&sources, &part.selections);
     Chunk::new(owned(&rows), part.begins.clone(), part.ends.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use super::super::shard::Published;
+    use super::super::slots::Slot;
+    use super::*;
+    use crate::horizon::ReadableTimes;
+
+    fn writer() -> Writer {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+        Writer::new(
+            &schema,
+            None,
+            usize::MAX,
+            Arc::new(parking_lot::Mutex::new(Published::default())),
+        )
+    }
+
+    fn rows(writer: &Writer, count: usize) -> RecordBatch {
+        let values = Int64Array::from(vec![7; count]);
+        RecordBatch::try_new(Arc::clone(&writer.schema), vec![Arc::new(values)]).unwrap()
+    }
+
+    fn readable(oldest: u64) -> ReadableTimes {
+        ReadableTimes { oldest: Timestamp(oldest), boundary: Timestamp(oldest) }
+    }
+
+    fn append(writer: &mut Writer, time: u64, count: usize, oldest: u64) -> Vec<Slot> {
+        let mut slots = Vec::new();
+        let rows = rows(writer, count);
+        writer.append(Timestamp(time), &rows, Some(&mut slots), readable(oldest)).unwrap();
+        slots
+    }
+
+    fn sizes(writer: &Writer) -> Vec<usize> {
+        writer.directory.chunks().map(|chunk| chunk.row_count()).collect()
+    }
+
+    #[test]
+    fn single_rows_become_few_chunks() {
+        let mut writer = writer();
+        let mut chunk_count_max = 0;
+        for time in 0..20_000 {
+            append(&mut writer, time, 1, time);
+            chunk_count_max = chunk_count_max.max(sizes(&writer).len());
+        }
+        assert_eq!(sizes(&writer).iter().sum::<usize>(), 20_000);
+        assert!(chunk_count_max <= 5 * FANOUT, "{chunk_count_max}");
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_left_out_of_a_merge() {
+        let mut writer = writer();
+        let slots = append(&mut writer, 1, 1, 1);
+        for time in 2..9 {
+            let rows = rows(&writer, 1);
+            writer.update(Timestamp(time), &slots, &rows, readable(time - 1)).unwrap();
+        }
+        // Of eight versions two are left: one is readable, one is new.
+        assert_eq!(sizes(&writer), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_held_is_kept() {
+        let mut writer = writer();
+        let slots = append(&mut writer, 1, 1, 1);
+        for time in 2..9 {
+            let rows = rows(&writer, 1);
+            writer.update(Timestamp(time), &slots, &rows, readable(1)).unwrap();
+        }
+        assert_eq!(sizes(&writer), [8]);
+    }
+
+    #[test]
+    fn a_chunk_half_forgotten_is_rewritten() {
+        let mut writer = writer();
+        let slots = append(&mut writer, 1, CHUNK_ROW_COUNT_MAX, 1);
+        let (gone, kept) = slots.split_at(CHUNK_ROW_COUNT_MAX / 2);
+        writer.retract(Timestamp(2), gone, readable(1)).unwrap();
+        assert_eq!(sizes(&writer), [CHUNK_ROW_COUNT_MAX]);
+        append(&mut writer, 3, 1, 2);
+        assert_eq!(sizes(&writer), [CHUNK_ROW_COUNT_MAX / 2, 1]);
+        writer.retract(Timestamp(4), kept, readable(3)).unwrap();
+        append(&mut writer, 5, 1, 4);
+        assert_eq!(sizes(&writer), [1, 1]);
+    }
+
+    #[test]
+    fn a_settled_chunk_is_rewritten_for_an_eighth() {
+        let mut writer = writer();
+        let slots = append(&mut writer, 1, CHUNK_ROW_COUNT_MAX, 1);
+        writer.retract(Timestamp(2), &slots[..CHUNK_ROW_COUNT_MAX / 8], readable(2)).unwrap();
+        assert_eq!(sizes(&writer), [CHUNK_ROW_COUNT_MAX], "it was just retracted from");
+        append(&mut writer, 3, 1, 2);
+        assert_eq!(sizes(&writer), [CHUNK_ROW_COUNT_MAX / 8 * 7, 1]);
+    }
+
+    #[test]
+    fn small_chunks_between_full_ones_are_joined() {
+        let mut writer = writer();
+        for time in 1..10 {
+            append(&mut writer, time * 2, 3, time * 2);
+            append(&mut writer, time * 2 + 1, FULL_ROW_COUNT_MIN, time * 2);
+        }
+        let small = sizes(&writer).into_iter().filter(|size| *size < FULL_ROW_COUNT_MIN).count();
+        assert!(small <= 2, "{:?}", sizes(&writer));
+        // One that is alone is left alone, for ever.
+        writer.compact(Timestamp(30)).unwrap();
+        assert_eq!(sizes(&writer).iter().sum::<usize>(), 9 * (FULL_ROW_COUNT_MIN + 3));
+    }
 }

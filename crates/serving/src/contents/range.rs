@@ -1,6 +1,6 @@
 //! [`Range`]: a condition on one column by which a scan leaves chunks out.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{max, min};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Int16Type, Int32Type, Int64Type, TimeUnit,
@@ -22,6 +22,16 @@ pub struct Range {
 }
 
 impl Range {
+    /// The values from the least to the greatest of `values`; `None` if the type has no range, or
+    /// NULL is among them.
+    pub(super) fn around(column: usize, values: &ArrayRef) -> Option<Self> {
+        if !has_range(values.data_type()) || values.null_count() > 0 {
+            return None;
+        }
+        let (min, max) = range_of(values.as_ref())?;
+        Some(Self { column, min: Some(min), max: Some(max) })
+    }
+
     /// Whether the chunk may have a row within; always, for columns of other types.
     pub(super) fn touches(&self, chunk: &Chunk) -> bool {
         let column = chunk.rows.column(self.column);

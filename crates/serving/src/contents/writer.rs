@@ -1,16 +1,17 @@
 //! [`Writer`]: turns changes into chunks and ends.
 //!
 //! ```text
-//! apply    retract what is found -> append -> retract the rest -> maintain -> publish
+//! apply    retract what is found -> cancel the rest against what is added -> append -> publish
 //! ```
 //! Rows are retracted before others are added, so that an update of a keyed row never has two rows
-//! with the key; what is not found is looked for again among the added ones, since only the sum of a
-//! time's changes counts.
+//! with the key; what is not found cancels an equal added row, since only the sum of a time's changes
+//! counts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use kappa_types::{DeltaBatch, Timestamp};
 use parking_lot::Mutex;
@@ -91,13 +92,13 @@ impl Writer {
                 self.retract_rows(time, Retractions { rows, hashes })
             }
         };
+        let added = match (added, missed) {
+            (added, None) => added,
+            (Some(added), Some(missed)) => Some(self.cancelled(&added, &missed)?),
+            (None, Some(_)) => return Err(Error::Broken(Broken::RetractedAbsent)),
+        };
         if let Some(rows) = added {
             self.add(time, &rows, &NewSlots::Add, None)?;
-        }
-        if let Some(missed) = missed
-            && self.retract_rows(time, missed).is_some()
-        {
-            return Err(Error::Broken(Broken::RetractedAbsent));
         }
         self.finish(time, times)
     }
@@ -244,6 +245,30 @@ impl Writer {
         Some(Retractions { rows: rows.expect("rows of the batch"), hashes })
     }
 
+    /// The added rows without those that are taken away at the same time: a row may come and go
+    /// within one time, and its successor may have the same key.
+    fn cancelled(&self, added: &RecordBatch, missed: &Retractions) -> Result<RecordBatch, Error> {
+        let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (row, hash) in self.hashes(added).into_iter().enumerate() {
+            by_hash.entry(hash).or_default().push(row);
+        }
+        let mut kept = vec![true; added.num_rows()];
+        for (row, hash) in missed.hashes.iter().enumerate() {
+            let candidates = by_hash.get_mut(hash);
+            let equal = |other: &usize| {
+                equal_rows(added.columns(), *other, missed.rows.columns(), row)
+            };
+            let found = candidates.and_then(|rows| {
+                let place = rows.iter().position(equal)?;
+                Some(rows.swap_remove(place))
+            });
+            let Some(found) = found else { return Err(Error::Broken(Broken::RetractedAbsent)) };
+            kept[found] = false;
+        }
+        let kept: BooleanArray = kept.into_iter().map(Some).collect();
+        Ok(filter_record_batch(added, &kept).expect("one bit per row"))
+    }
+
     fn end_slots(&mut self, time: Timestamp, slots: &[Slot], kept: bool) {
         for slot in slots {
             if let Some(index) = &mut self.index {
@@ -302,13 +327,15 @@ impl Writer {
                     equal_rows(&columns[column.clone()], row, &others[column], other_row)
                 })
             };
-            if *keyed && index.contains(*hash, has_its_key) {
-                return Err(Error::Broken(Broken::DuplicateKey));
-            }
-            index.insert(*hash, *slot, |slot| {
+            let hash_of = |slot| {
                 let (columns, row) = directory.row(slot);
                 hash_row(columns, identity, row)
-            });
+            };
+            if !*keyed {
+                index.insert(*hash, *slot, hash_of);
+            } else if !index.insert_unless(*hash, *slot, has_its_key, hash_of) {
+                return Err(Error::Broken(Broken::DuplicateKey));
+            }
         }
         Ok(())
     }
@@ -339,13 +366,15 @@ impl Writer {
         published.chunks.extend(self.directory.chunks().skip(first).cloned());
     }
 
-    /// About how large a row is, from the newest chunk.
+    /// About how large a row is: from the oldest chunk, or the newest if there it is less (a chunk of
+    /// one row is mostly overhead, which a merge does away with).
     fn row_size_bytes(&self) -> usize {
-        let newest = self.directory.order().last();
-        newest.map_or(1, |number| {
+        let order = self.directory.order();
+        let sizes = [order.first(), order.last()].into_iter().flatten().map(|number| {
             let chunk = &self.directory.entry(*number).chunk;
             chunk.size_bytes() / chunk.row_count()
-        })
+        });
+        sizes.min().unwrap_or(1)
     }
 
     /// Memory beside that of chunks.
