@@ -168,6 +168,19 @@ impl Instance {
         }
     }
 
+    /// What the server was started with, and `host:port` where it speaks HTTP; none for PostgreSQL.
+    pub(crate) async fn server(&self) -> Option<(ServerOptions, String)> {
+        let Kind::KappaDb(kappadb) = &self.kind else { return None };
+        let state = kappadb.state.lock().await;
+        Some((kappadb.options.clone(), state.server.as_ref()?.http_address.clone()))
+    }
+
+    /// Gives the running server away; none runs afterwards.
+    pub(crate) async fn take_server(&self) -> Option<Server> {
+        let Kind::KappaDb(kappadb) = &self.kind else { return None };
+        kappadb.state.lock().await.server.take()
+    }
+
     /// The end of the server's log, for a report.
     pub(crate) fn log(&self) -> String {
         match &self.kind {

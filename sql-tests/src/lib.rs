@@ -21,6 +21,7 @@ mod index;
 mod instance;
 mod job;
 mod kill;
+mod lifecycle;
 mod matrix;
 mod mode;
 mod oracle;

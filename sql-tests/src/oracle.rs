@@ -4,6 +4,8 @@
 //! one transaction, and with a twin made now. The first finds a wrong operator, the second a wrong
 //! history: incremental and hydrated must be the same.
 //!
+//! A view's plan is looked at too: every node must run incrementally.
+//!
 //! A view EMIT ON WINDOW CLOSE is not its query in batch but a function of the log, so only its twin can
 //! tell. A view that kept rows out whose expression failed has no answer in batch at all; the same.
 
@@ -64,7 +66,26 @@ pub(crate) async fn check(session: &mut Session) -> Result<(), Failure> {
         session.execute(BEGIN).await?;
         check_batch(session, view).await?;
         session.execute("COMMIT").await?;
+        check_way(session, view).await?;
         check_twin(session, view, number).await?;
+    }
+    Ok(())
+}
+
+/// Checks that every node of a view runs incrementally, so that nothing slides to a slow path unseen.
+async fn check_way(session: &mut Session, view: &View) -> Result<(), Failure> {
+    let plan = session.query(&format!("EXPLAIN MATERIALIZED VIEW {}", view.name)).await?;
+    let lines: Vec<_> = plan.rows.iter().flatten().flatten().map(String::as_str).collect();
+    let is_incremental = |line: &&str| line.contains("[incremental");
+    let is_node = |line: &&str| line.trim_end().ends_with(']');
+    let has_slow = lines.iter().filter(|line| is_node(line)).any(|line| !is_incremental(line));
+    if has_slow || !lines.iter().any(|line| is_incremental(line)) {
+        let what = "a node does not run incrementally";
+        return Err(Failure::broken(format!(
+            "oracle: view {}: {what}\n{}",
+            view.name,
+            lines.join("\n")
+        )));
     }
     Ok(())
 }

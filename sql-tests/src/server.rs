@@ -40,6 +40,8 @@ pub(crate) struct Server {
     child: Child,
     /// `host:port` where it speaks SQL.
     pub(crate) address: String,
+    /// `host:port` where it speaks HTTP.
+    pub(crate) http_address: String,
 }
 
 impl Server {
@@ -62,19 +64,24 @@ impl Server {
                 return Err(Failure::broken(format!("no line of output in {START_TIME_MAX:?}")));
             }
         };
-        let address = parse_line(&line)
+        let (address, http_address) = parse_line(&line)
             .ok_or_else(|| Failure::broken(format!("the line says no address: \"{line}\"")))?;
         tokio::spawn(drain(lines));
-        Ok(Self { child, address })
+        Ok(Self { child, address, http_address })
     }
 
     /// Stops the server as a user would; anything but exit code 0 is a failure.
-    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        self.stop_by(libc::SIGTERM).await
+    }
+
+    /// Stops the server by a signal; anything but exit code 0 is a failure.
+    pub(crate) async fn stop_by(mut self, signal: i32) -> Result<(), Failure> {
         let pid = self.child.id().ok_or_else(|| Failure::broken("the server had already ended"))?;
         let pid = i32::try_from(pid).map_err(|_| Failure::broken("a process id out of range"))?;
         // SAFETY: kill takes no pointers; the process is our child and has not been waited for, so the
         // id is still its own.
-        let result = unsafe { libc::kill(pid, libc::SIGTERM) };
+        let result = unsafe { libc::kill(pid, signal) };
         if result != 0 {
             return Err(Failure::broken("cannot signal the server"));
         }
@@ -126,10 +133,11 @@ async fn drain(mut lines: tokio::io::Lines<BufReader<ChildStdout>>) {
     while let Ok(Some(_)) = lines.next_line().await {}
 }
 
-/// The address in `kappadb: listening on 127.0.0.1:5277 (http 127.0.0.1:5278)`.
-fn parse_line(line: &str) -> Option<String> {
+/// The addresses in `kappadb: listening on 127.0.0.1:5277 (http 127.0.0.1:5278)`.
+fn parse_line(line: &str) -> Option<(String, String)> {
     let rest = line.strip_prefix("kappadb: listening on ")?;
-    rest.split_whitespace().next().map(str::to_owned)
+    let (address, http) = rest.trim_end().split_once(" (http ")?;
+    Some((address.to_owned(), http.strip_suffix(')')?.to_owned()))
 }
 
 /// The end of the server's log, and whether it tells of a panic.
@@ -147,7 +155,8 @@ mod tests {
     #[test]
     fn the_line_says_the_address() {
         let line = "kappadb: listening on 127.0.0.1:40123 (http 127.0.0.1:40124)";
-        assert_eq!(parse_line(line).as_deref(), Some("127.0.0.1:40123"));
+        let expected = ("127.0.0.1:40123".to_owned(), "127.0.0.1:40124".to_owned());
+        assert_eq!(parse_line(line), Some(expected));
         assert_eq!(parse_line("listening"), None);
     }
 }

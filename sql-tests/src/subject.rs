@@ -3,6 +3,7 @@
 use crate::client;
 use crate::instance::Instance;
 use crate::kill;
+use crate::lifecycle;
 use crate::matrix;
 use crate::mode::Mode;
 use crate::page::Page;
@@ -25,16 +26,21 @@ pub(crate) enum Subject {
     KillWriters,
     /// `kill/rebuild`: kills in every phase of a rebuild.
     KillRebuild,
+    /// `server/lifecycle`: the process as its operator sees it.
+    Lifecycle,
 }
 
 /// What can be run and is no file.
-pub(crate) const WITHOUT_FILE: &[&str] = &["kill/writers", "kill/rebuild"];
+pub(crate) const WITHOUT_FILE: &[&str] = &["kill/writers", "kill/rebuild", "server/lifecycle"];
 
 impl Subject {
     /// What the file at a path is.
     pub(crate) fn of(path: &str) -> Self {
-        if WITHOUT_FILE.contains(&path) {
-            return if path == "kill/writers" { Self::KillWriters } else { Self::KillRebuild };
+        match path {
+            "kill/writers" => return Self::KillWriters,
+            "kill/rebuild" => return Self::KillRebuild,
+            "server/lifecycle" => return Self::Lifecycle,
+            _ => {}
         }
         match path.rsplit_once('.').map(|(_, ending)| ending) {
             Some("md") => Self::Page,
@@ -56,6 +62,7 @@ impl Subject {
             Self::Client => return client::run(root, path, instance).await,
             Self::KillWriters => return kill::run_writers(instance).await,
             Self::KillRebuild => return kill::run_rebuild(instance).await,
+            Self::Lifecycle => return lifecycle::run(instance).await,
             Self::Script | Self::Page | Self::Matrix => {}
         }
         let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;
@@ -77,7 +84,7 @@ impl Subject {
         path: &str,
         instance: &Arc<Instance>,
     ) -> Result<(), String> {
-        if matches!(self, Self::Client | Self::KillWriters | Self::KillRebuild) {
+        if !matches!(self, Self::Script | Self::Page | Self::Matrix) {
             return Ok(());
         }
         let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;
