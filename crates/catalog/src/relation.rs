@@ -160,6 +160,16 @@ impl Relation {
         }
     }
 
+    /// What stands behind AS, of views and materialized views: text that makes the same view again,
+    /// as `pg_get_viewdef` gives it.
+    #[must_use]
+    pub fn definition(&self) -> Option<String> {
+        let query = self.query()?.trim_end().trim_end_matches(';').trim_end();
+        let closes =
+            matches!(self.kind, RelationKind::MaterializedView { emit_on_close: true, .. });
+        Some(format!("{query}{};", if closes { " EMIT ON WINDOW CLOSE" } else { "" }))
+    }
+
     /// Whether its rows stand in the log: sources and tables.
     #[must_use]
     pub const fn is_base(&self) -> bool {
