@@ -163,7 +163,7 @@ impl Relation {
     /// What stands behind AS, of views and materialized views: text that makes the same view again,
     /// as `pg_get_viewdef` gives it.
     #[must_use]
-    pub fn definition(&self) -> Option<String> {
+    pub fn definition_text(&self) -> Option<String> {
         let query = self.query()?.trim_end().trim_end_matches(';').trim_end();
         let closes =
             matches!(self.kind, RelationKind::MaterializedView { emit_on_close: true, .. });

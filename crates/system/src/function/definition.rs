@@ -151,7 +151,7 @@ fn without_outer_parentheses(expression: &str) -> &str {
 }
 
 fn view_definition(class: &Class) -> Value {
-    Value::optional_text(class.relation().and_then(|relation| relation.definition()))
+    Value::optional_text(class.relation().and_then(|relation| relation.definition_text()))
 }
 
 /// The columns of the primary key, quoted as needed.

@@ -32,7 +32,7 @@ pub(super) fn pg_tables(session: &Session<'_>, rows: &mut Rows) {
 
 /// The query of a view as `pg_get_viewdef` gives it.
 fn definition(relation: &Relation) -> Value {
-    Value::optional_text(relation.definition())
+    Value::optional_text(relation.definition_text())
 }
 
 pub(super) fn pg_views(session: &Session<'_>, rows: &mut Rows) {
