@@ -74,8 +74,7 @@ fn list_for_postgres(
 ) -> Result<Vec<Job>> {
     let mut chosen = Vec::new();
     for path in paths {
-        let is_named = options.target == TargetChoice::Postgres && !options.filters.is_empty();
-        if options.target != TargetChoice::KappaDb && (is_named || is_for_postgres(path)?) {
+        if options.target != TargetChoice::KappaDb && is_for_postgres(path)? {
             chosen.push(path.clone());
         }
     }

@@ -113,7 +113,8 @@ impl Session {
     /// Brings PostgreSQL's materialized views to the present, in the order they were made.
     async fn refresh(&mut self) -> Result<(), Failure> {
         let client = self.client().await?;
-        let list = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'm' ORDER BY oid";
+        let list =
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'm' ORDER BY pg_class.oid";
         for row in Outcome::read(client.simple_query(list).await?).iter().flat_map(|o| &o.rows) {
             for name in row.iter().flatten() {
                 client.simple_query(&format!("REFRESH MATERIALIZED VIEW {name}")).await?;

@@ -23,7 +23,7 @@ const JOB_TIME_MAX: Duration = Duration::from_secs(600);
 pub enum TargetChoice {
     /// The server only.
     KappaDb,
-    /// PostgreSQL only: what it must answer, or everything that the filters name.
+    /// PostgreSQL only, for what it must answer.
     Postgres,
     /// The server, and PostgreSQL for what it must answer, where it is installed.
     Both,
