@@ -118,7 +118,11 @@ impl Log {
         if shared.options.background {
             Background::start(&shared)?;
         } else {
-            shared.tend_files()?;
+            match shared.tend_files() {
+                // What is there can be read, and the current file may have room.
+                Ok(()) | Err(Error::DiskFull) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }
@@ -402,7 +406,11 @@ impl Shared {
                 return Ok(());
             }
             if !self.options.background {
-                self.tend_files_locked(order)?;
+                let tended = MutexGuard::unlocked(order, || self.tend_files());
+                if order.open_group(size_bytes, self.clock.now_micros()) {
+                    return Ok(());
+                }
+                tended?;
                 continue;
             }
             if order.disk_full {
@@ -520,7 +528,7 @@ impl Shared {
                 Ok(Some(file)) => order.add_spare(file),
                 Ok(None) => {}
                 Err(Error::DiskFull) => {
-                    order.disk_full = true;
+                    order.set_disk_full();
                     self.room.notify_all();
                     return Err(Error::DiskFull);
                 }
@@ -532,10 +540,6 @@ impl Shared {
             }
             self.room.notify_all();
         }
-    }
-
-    fn tend_files_locked(&self, order: &mut MutexGuard<'_, Order>) -> Result<(), Error> {
-        MutexGuard::unlocked(order, || self.tend_files())
     }
 
     fn do_file_task(&self, task: FileTask) -> Result<Option<WalFile>, Error> {

@@ -348,6 +348,11 @@ impl Order {
     pub(crate) fn next_file_task(&mut self) -> Option<FileTask> {
         let wanted = self.spare_size_bytes.max(self.needed_size_bytes);
         let needed = self.needed_size_bytes > 0;
+        if self.disk_full
+            && let Some(at) = self.free.iter().position(|file| file.header.size_bytes != wanted)
+        {
+            return Some(FileTask::Remove(self.free.swap_remove(at)));
+        }
         if self.spares.len() < SPARE_COUNT || needed {
             let generation = self.next_generation;
             self.next_generation += 1;
@@ -358,6 +363,12 @@ impl Order {
             });
         }
         self.free.pop().map(FileTask::Remove)
+    }
+
+    /// There was no room for a file; the next attempt is for a small one.
+    pub(crate) fn set_disk_full(&mut self) {
+        self.disk_full = true;
+        self.spare_size_bytes = self.size_bytes_min;
     }
 
     /// A spare is ready.

@@ -245,40 +245,51 @@ impl Shared {
 
     /// Tells the manifest of sealed entries (if any) and of all that WAL files are no longer needed
     /// for; then sets those free.
-    fn record(&self, sealed: Option<Sealed<'_>>, mut edits: Vec<Edit>) -> Result<(), Error> {
-        let replay_lsn = {
-            let mut manifest = self.manifest.lock();
-            let replay_lsn = {
-                let state = self.state.read();
-                let sealing = sealed.as_ref().map(|sealed| (sealed.key, sealed.count));
-                let replay_lsn = state.replay_lsn_after(sealing);
-                if let Some(sealed) = &sealed {
-                    edits.extend(state.schema_edits(sealed.segments));
-                }
-                edits.extend(state.edits_until(replay_lsn));
-                replay_lsn
-            };
-            manifest.append(&edits)?;
-            let mut state = self.state.write();
-            if let Some(Sealed { key, first, count, segments }) = sealed {
-                state.sealed(key, first, count, segments.to_vec());
-            }
-            state.replay_from(replay_lsn);
-            if manifest.is_long() {
-                let edits = state.snapshot();
-                drop(state);
-                let salt = self.random.lock().u64(..);
-                manifest.rotate(salt, &edits)?;
-            }
-            replay_lsn
-        };
+    fn record(&self, sealed: Option<Sealed<'_>>, edits: Vec<Edit>) -> Result<(), Error> {
+        let replay_lsn = self.tell_manifest(sealed, edits)?;
+        // From here on it is done: a disk without room for spare files is met by who needs one.
         self.order.lock().free_before(replay_lsn);
         self.room.notify_all();
         if self.options.background {
             self.background.tend_files();
-            Ok(())
-        } else {
-            self.tend_files()
+        } else if let Err(error) = self.tend_files() {
+            tracing::debug!(%error, "could not make WAL files");
         }
+        Ok(())
+    }
+
+    /// Returns from which group on the WAL is needed now; after an error nothing has changed.
+    fn tell_manifest(
+        &self,
+        sealed: Option<Sealed<'_>>,
+        mut edits: Vec<Edit>,
+    ) -> Result<u64, Error> {
+        let mut manifest = self.manifest.lock();
+        let replay_lsn = {
+            let state = self.state.read();
+            let sealing = sealed.as_ref().map(|sealed| (sealed.key, sealed.count));
+            let replay_lsn = state.replay_lsn_after(sealing);
+            if let Some(sealed) = &sealed {
+                edits.extend(state.schema_edits(sealed.segments));
+            }
+            edits.extend(state.edits_until(replay_lsn));
+            replay_lsn
+        };
+        manifest.append(&edits)?;
+        let mut state = self.state.write();
+        if let Some(Sealed { key, first, count, segments }) = sealed {
+            state.sealed(key, first, count, segments.to_vec());
+        }
+        state.replay_from(replay_lsn);
+        if manifest.is_long() {
+            let edits = state.snapshot();
+            drop(state);
+            let salt = self.random.lock().u64(..);
+            if let Err(error) = manifest.rotate(salt, &edits) {
+                // The long one says the same; the next seal tries again.
+                tracing::warn!(%error, "could not shorten the manifest");
+            }
+        }
+        Ok(replay_lsn)
     }
 }

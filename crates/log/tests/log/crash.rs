@@ -4,8 +4,6 @@
 //!
 //! `KAPPA_CRASHES` sets how many (100,000 by default), `KAPPA_SEED` the first seed.
 
-mod model;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +12,7 @@ use kappa_log::{Commit, Crash, Fs, Log, RowKind, SimFs};
 use kappa_types::{ManualClock, RelationId};
 use parking_lot::Mutex;
 
-use model::{Entry, Journal, RELATIONS, check, check_groups, open, rows, schema};
+use crate::model::{Entry, Journal, RELATIONS, check, check_groups, open, rows, schema};
 
 /// Steps of a run.
 const STEP_COUNT: usize = 24;

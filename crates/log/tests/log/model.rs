@@ -17,10 +17,10 @@ use kappa_types::{
 };
 
 /// The relations of a run.
-pub const RELATIONS: [RelationId; 3] = [RelationId(1), RelationId(2), RelationId(7)];
+pub(crate) const RELATIONS: [RelationId; 3] = [RelationId(1), RelationId(2), RelationId(7)];
 
 /// Columns: id, name; and from version 2 on, extra.
-pub fn schema(relation: RelationId, version: u32) -> Schema {
+pub(crate) fn schema(relation: RelationId, version: u32) -> Schema {
     let column = |id, name: &str, sql_type| Column {
         id: ColumnId(id),
         name: name.to_owned(),
@@ -35,7 +35,7 @@ pub fn schema(relation: RelationId, version: u32) -> Schema {
 }
 
 /// Rows with consecutive ids.
-pub fn rows(relation: RelationId, version: u32, first: i64, count: i64) -> RecordBatch {
+pub(crate) fn rows(relation: RelationId, version: u32, first: i64, count: i64) -> RecordBatch {
     let ids = first..first + count;
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(ids.clone())),
@@ -54,7 +54,7 @@ fn name_of(id: i64) -> String {
 }
 
 /// Rejects with consecutive ids as their position.
-pub fn rejects(first: i64, count: i64) -> RecordBatch {
+pub(crate) fn rejects(first: i64, count: i64) -> RecordBatch {
     let text = |prefix: &str| -> ArrayRef {
         let values = (first..first + count).map(|id| format!("{prefix}{id}"));
         Arc::new(StringViewArray::from_iter_values(values))
@@ -64,7 +64,7 @@ pub fn rejects(first: i64, count: i64) -> RecordBatch {
 }
 
 /// Small bounds, so that a short run meets all of them; nothing in the background.
-pub fn options(seed: u64) -> LogOptions {
+pub(crate) fn options(seed: u64) -> LogOptions {
     LogOptions {
         wal_file_size_bytes_min: 16 << 10,
         wal_file_size_bytes_max: 64 << 10,
@@ -83,7 +83,7 @@ pub fn options(seed: u64) -> LogOptions {
 }
 
 /// Opens the log of a simulated disk.
-pub fn open(fs: &Arc<dyn Fs>, clock: &Arc<ManualClock>, seed: u64) -> Result<Log, Error> {
+pub(crate) fn open(fs: &Arc<dyn Fs>, clock: &Arc<ManualClock>, seed: u64) -> Result<Log, Error> {
     Log::open(Arc::clone(fs), Path::new("/data"), Arc::clone(clock) as _, options(seed))
 }
 
@@ -92,20 +92,20 @@ type Row = (u64, u64, i64, i64, bool);
 
 /// A commit as it was placed.
 #[derive(Clone, Debug, Default)]
-pub struct Entry {
-    pub time: u64,
-    pub seq: u64,
-    pub rows: Vec<(RelationId, RowKind, i64, bool, Option<i64>)>,
-    pub watermark: Option<(RelationId, i64)>,
-    pub ddl: Option<String>,
-    pub offset: Option<(RelationId, String)>,
-    pub producer: Option<(String, u64)>,
-    pub dropped: Option<RelationId>,
+pub(crate) struct Entry {
+    pub(crate) time: u64,
+    pub(crate) seq: u64,
+    pub(crate) rows: Vec<(RelationId, RowKind, i64, bool, Option<i64>)>,
+    pub(crate) watermark: Option<(RelationId, i64)>,
+    pub(crate) ddl: Option<String>,
+    pub(crate) offset: Option<(RelationId, String)>,
+    pub(crate) producer: Option<(String, u64)>,
+    pub(crate) dropped: Option<RelationId>,
 }
 
 impl Entry {
     /// The commit that says this; attached rows come extra.
-    pub fn add_rows(
+    pub(crate) fn add_rows(
         &mut self,
         commit: &mut Commit,
         (relation, version, kind): (RelationId, u32, RowKind),
@@ -132,7 +132,7 @@ impl Entry {
     }
 
     /// Rows that the commit has.
-    pub fn note_rows(
+    pub(crate) fn note_rows(
         &mut self,
         relation: RelationId,
         kind: RowKind,
@@ -145,7 +145,7 @@ impl Entry {
     }
 
     /// Sets what else the commit says.
-    pub fn finish(&self, commit: &mut Commit) {
+    pub(crate) fn finish(&self, commit: &mut Commit) {
         commit.ddl = self.ddl.clone().map(Into::into);
         if let Some((relation, offset)) = &self.offset {
             commit.offsets.push((*relation, "p0".to_owned(), offset.clone()));
@@ -159,14 +159,14 @@ impl Entry {
 
 /// Commits in the order of their places.
 #[derive(Clone, Debug, Default)]
-pub struct Journal {
-    pub placed: Vec<Entry>,
+pub(crate) struct Journal {
+    pub(crate) placed: Vec<Entry>,
     /// Newest time that was acknowledged.
-    pub acknowledged: u64,
+    pub(crate) acknowledged: u64,
 }
 
 impl Journal {
-    pub fn place(&mut self, mut entry: Entry, placed: &Placed) {
+    pub(crate) fn place(&mut self, mut entry: Entry, placed: &Placed) {
         (entry.time, entry.seq) = (placed.time.0, placed.seq);
         if let Some(last) = self.placed.last() {
             assert!((last.time, last.seq) < (entry.time, entry.seq), "places ascend");
@@ -175,7 +175,7 @@ impl Journal {
     }
 
     /// What the log says is durable is all there is from here on.
-    pub fn restart(&mut self, log: &Log) {
+    pub(crate) fn restart(&mut self, log: &Log) {
         let durable = log.durable_time().0;
         self.placed.retain(|entry| entry.time <= durable);
         self.acknowledged = durable;
@@ -253,7 +253,7 @@ fn found(log: &Log) -> Result<Content, Error> {
 }
 
 /// Reads a relation back, checking each value on the way.
-pub fn scan(
+pub(crate) fn scan(
     log: &Log,
     relation: RelationId,
     kind: RowKind,
@@ -301,7 +301,7 @@ pub fn scan(
 }
 
 /// Every acknowledged commit is there once and in order; the others as whole groups or not at all.
-pub fn check(log: &Log, journal: &Journal) {
+pub(crate) fn check(log: &Log, journal: &Journal) {
     let durable = log.durable_time().0;
     assert!(
         durable >= journal.acknowledged,
@@ -314,7 +314,7 @@ pub fn check(log: &Log, journal: &Journal) {
 }
 
 /// The groups of the log are the journal's commits too, from wherever they are served.
-pub fn check_groups(log: &Log, journal: &Journal, after: u64) {
+pub(crate) fn check_groups(log: &Log, journal: &Journal, after: u64) {
     let durable = log.durable_time().0;
     let kept = |entry: &&Entry| entry.time <= durable;
     let content = expected(&journal.placed.iter().filter(kept).cloned().collect::<Vec<_>>());
