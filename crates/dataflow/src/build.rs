@@ -13,12 +13,13 @@ use std::rc::Rc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use kappa_plan::{Input, Node, NodePath, NullTime, Operator as Plan, ViewPlan, Window};
+use datafusion::physical_expr::expressions::Column;
+use kappa_plan::{Input, Node, NodePath, Operator as Plan, ViewPlan, Window};
 
 use crate::Error;
 use crate::operator::{
-    Aggregate, AssignWindow, Close, Filter, Join, JoinOptions, Operator, Project, WindowAggregate,
-    WindowAggregateOptions,
+    Aggregate, AssignWindow, Close, Filter, GroupWriter, Join, JoinOptions, Operator, Project,
+    Shelf, WindowAggregate, WindowAggregateOptions,
 };
 use crate::state::{
     Arrangement, ArrangementOptions, GroupLayout, hash_rows, virtual_node, worker_of,
@@ -90,13 +91,64 @@ impl Stage {
     }
 }
 
+/// What nodes are built with.
+struct Context {
+    place: Place,
+    /// For the node at this path, which places its rows itself.
+    shelf: RefCell<Option<(NodePath, Box<dyn Shelf>)>>,
+}
+
+impl Context {
+    /// The shelf, if it is for the node at `path`.
+    fn shelf_for(&self, path: &NodePath) -> Option<Box<dyn Shelf>> {
+        self.shelf.borrow_mut().take_if(|(wanted, _)| wanted == path).map(|(_, shelf)| shelf)
+    }
+}
+
 /// The operators of `plan` for one worker. Rows that the last stage takes away were added on the
 /// same worker.
 ///
 /// # Errors
 /// [`Error::Unsupported`] names the first thing that has no operator.
 pub(crate) fn build(plan: &ViewPlan, place: Place) -> Result<Stage, Error> {
-    let stage = node(&plan.root, &NodePath::default(), place)?;
+    build_with(plan, &Context { place, shelf: RefCell::new(None) })
+}
+
+/// As [`build`], for plans that end in an aggregate: it places its rows on the shelf that `shelf`
+/// makes for the columns it is given (positions in the aggregate's rows). `None` for other plans.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_placed(
+    plan: &ViewPlan,
+    place: Place,
+    shelf: impl FnOnce(Vec<usize>) -> Box<dyn Shelf>,
+) -> Result<Option<Stage>, Error> {
+    let Some((path, columns)) = last_aggregate(&plan.root) else { return Ok(None) };
+    let shelf = RefCell::new(Some((path, shelf(columns))));
+    build_with(plan, &Context { place, shelf }).map(Some)
+}
+
+/// The aggregate that a plan ends in, and which of its columns are the plan's.
+fn last_aggregate(root: &Node) -> Option<(NodePath, Vec<usize>)> {
+    let mut path = NodePath::default();
+    let mut columns: Vec<usize> = (0..root.schema.fields().len()).collect();
+    let mut node = root;
+    while let Plan::Project { input, expressions } = &node.operator {
+        let position = |column: &usize| {
+            let any: &dyn std::any::Any = expressions[*column].physical.as_ref();
+            any.downcast_ref::<Column>().map(Column::index)
+        };
+        columns = columns.iter().map(position).collect::<Option<_>>()?;
+        node = input;
+        path = path.child(0);
+    }
+    let aggregates = matches!(node.operator, Plan::Aggregate { .. } | Plan::WindowAggregate { .. });
+    aggregates.then_some((path, columns))
+}
+
+fn build_with(plan: &ViewPlan, context: &Context) -> Result<Stage, Error> {
+    let stage = node(&plan.root, &NodePath::default(), context)?;
     if plan.root.properties.append_only || stage.is_placed() {
         return Ok(stage);
     }
@@ -109,8 +161,8 @@ pub(crate) fn build(plan: &ViewPlan, place: Place) -> Result<Stage, Error> {
 }
 
 #[expect(clippy::too_many_lines, reason = "one short arm per node")]
-fn node(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
-    let child = |input: &Node| node(input, &path.child(0), place);
+fn node(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error> {
+    let child = |input: &Node| node(input, &path.child(0), context);
     let schema = || plan.schema.clone();
     Ok(match &plan.operator {
         Plan::Input(input) => Stage::Input(input.clone(), schema()),
@@ -138,21 +190,24 @@ fn node(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
                 always_one: keys.is_empty(),
             };
             layout.accumulators().map_err(Error::Unsupported)?;
-            let here = place.owns_empty_key();
-            let operator = Aggregate::new(layout, schema(), path.to_string(), here);
+            let here = context.place.owns_empty_key();
+            let shelf = context.shelf_for(path);
+            let writer = GroupWriter::new(schema(), path.to_string(), shelf);
+            let operator = Aggregate::new(layout, writer, here);
             keyed("Aggregate", vec![(child(input)?, Route::Key(keys.clone()))], operator)
         }
-        Plan::WindowAggregate { .. } => window_aggregate(plan, path, place, false)?,
+        Plan::WindowAggregate { .. } => window_aggregate(plan, path, context, false)?,
         Plan::Union { inputs } => {
             let inputs = inputs.iter().enumerate();
-            let stages = inputs.map(|(index, input)| node(input, &path.child(index as u8), place));
+            let stages =
+                inputs.map(|(index, input)| node(input, &path.child(index as u8), context));
             Stage::Union(stages.collect::<Result<_, _>>()?)
         }
         Plan::Arrange { input, .. } => child(input)?,
-        Plan::Join { .. } => join(plan, path, place)?,
+        Plan::Join { .. } => join(plan, path, context)?,
         Plan::Close { input, window_start, window } => {
             if closes_itself(input, *window_start, window) {
-                return window_aggregate(input, &path.child(0), place, true);
+                return window_aggregate(input, &path.child(0), context, true);
             }
             let operator = Close::new(*window_start, *window, schema());
             let columns = (0..input.schema.fields().len()).collect();
@@ -166,16 +221,14 @@ fn node(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
 
 /// Whether `input` is a WindowAggregate over the windows that are to be closed.
 fn closes_itself(input: &Node, window_start: usize, closing: &Window) -> bool {
-    matches!(&input.operator, Plan::WindowAggregate { window, keys, null_time, .. }
-        if window == closing && window_start == keys.len() && *null_time == NullTime::Drop)
-        || matches!(&input.operator, Plan::WindowAggregate { window, keys, .. }
+    matches!(&input.operator, Plan::WindowAggregate { window, keys, .. }
         if window == closing && window_start == keys.len())
 }
 
 fn window_aggregate(
     plan: &Node,
     path: &NodePath,
-    place: Place,
+    context: &Context,
     on_close: bool,
 ) -> Result<Stage, Error> {
     let Plan::WindowAggregate { input, time, window, null_time, keys, aggregates } = &plan.operator
@@ -197,16 +250,15 @@ fn window_aggregate(
         null_time: *null_time,
         on_close,
         layout,
-        schema: plan.schema.clone(),
-        position: path.to_string(),
+        writer: GroupWriter::new(plan.schema.clone(), path.to_string(), context.shelf_for(path)),
     });
-    let input = node(input, &path.child(0), place)?;
+    let input = node(input, &path.child(0), context)?;
     // Without keys the windows are dealt out by time, which is the same for all rows of a group.
     let route = Route::Key(if keys.is_empty() { Vec::new() } else { keys.clone() });
     Ok(keyed("WindowAggregate", vec![(input, route)], operator))
 }
 
-fn join(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
+fn join(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error> {
     let Plan::Join { left, right, kind, residual } = &plan.operator else {
         unreachable!("the caller has matched the node")
     };
@@ -222,7 +274,7 @@ fn join(plan: &Node, path: &NodePath, place: Place) -> Result<Stage, Error> {
             append_only: input.properties.append_only,
         });
         sides.push(Rc::new(RefCell::new(arrangement)));
-        inputs.push((node(side, &path.child(index as u8), place)?, Route::Key(key.clone())));
+        inputs.push((node(side, &path.child(index as u8), context)?, Route::Key(key.clone())));
     }
     let [left_side, right_side] = <[_; 2]>::try_from(sides).unwrap_or_else(|_| unreachable!());
     let operator = Join::new(JoinOptions {

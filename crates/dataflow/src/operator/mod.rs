@@ -11,9 +11,10 @@ mod join;
 mod pass;
 mod project;
 mod runs;
+mod shelf;
 mod window_aggregate;
 
-pub(crate) use aggregate::Aggregate;
+pub(crate) use aggregate::{Aggregate, GroupWriter};
 pub(crate) use assign_window::AssignWindow;
 pub(crate) use close::Close;
 pub(crate) use failure::Reason;
@@ -24,4 +25,5 @@ pub(crate) use interface::{Operator, Output, TimeEnd};
 pub(crate) use join::{Join, JoinOptions};
 pub(crate) use pass::Pass;
 pub(crate) use project::Project;
+pub(crate) use shelf::Shelf;
 pub(crate) use window_aggregate::{WindowAggregate, WindowAggregateOptions};

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray, new_null_array};
-use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use kappa_plan::{NullTime, Window};
 use kappa_types::DeltaBatch;
@@ -70,24 +70,22 @@ pub(crate) struct WindowAggregateOptions {
     pub(crate) on_close: bool,
     /// Keys and aggregates.
     pub(crate) layout: GroupLayout,
-    /// Output columns.
-    pub(crate) schema: SchemaRef,
-    /// Where errors say they happened.
-    pub(crate) position: String,
+    /// Where results go.
+    pub(crate) writer: GroupWriter,
 }
 
 impl WindowAggregate {
     pub(crate) fn new(options: WindowAggregateOptions) -> Self {
-        let WindowAggregateOptions { time, window, null_time, on_close, layout, schema, position } =
+        let WindowAggregateOptions { time, window, null_time, on_close, layout, mut writer } =
             options;
         debug_assert_ne!(layout.tracked, on_close, "closed windows have no changes to follow");
-        let names = layout.aggregates.iter().map(ToString::to_string).collect();
+        writer.prepare(&layout);
         Self {
             time,
             window,
             null_time,
             on_close,
-            writer: GroupWriter { schema, position, names, key_count: layout.keys.len() },
+            writer,
             layout: Arc::new(layout),
             tables: Tables::default(),
             touched: Vec::new(),
@@ -133,8 +131,9 @@ impl WindowAggregate {
     }
 
     fn update(&mut self, start: Option<i64>, run: &DeltaBatch) {
+        let keep_old = self.writer.is_followed();
         let entry = self.tables.by_start.entry(start).or_insert_with(|| WindowTable {
-            table: GroupTable::new(Arc::clone(&self.layout)),
+            table: self.writer.table(&self.layout),
             touched_at: 0,
         });
         if entry.table.is_settled() {
@@ -142,7 +141,7 @@ impl WindowAggregate {
         }
         entry.touched_at = self.times;
         let diffs = run.diffs.as_ref().map(|diffs| diffs.values().as_ref());
-        entry.table.update(run.rows.columns(), run.row_count(), diffs);
+        entry.table.update(run.rows.columns(), run.row_count(), diffs, keep_old);
     }
 
     fn note_late(&self, ends: &[Option<i64>], run: &DeltaBatch, out: &mut Output) {
@@ -154,37 +153,19 @@ impl WindowAggregate {
         let mut errors = ErrorRows::default();
         let reason = time_out_of_range();
         for index in 0..run.row_count() {
-            errors.push(&self.writer.position, &reason, &run.rows, index, run.diff(index));
+            errors.push(self.writer.position(), &reason, &run.rows, index, run.diff(index));
         }
         out.errors.extend(errors.finish(run.time));
     }
 
-    /// Columns window_start and window_end for `count` rows of one window.
-    fn window_columns(&self, start: Option<i64>, count: usize) -> [ArrayRef; 2] {
-        let end = start.and_then(|start| self.window.end(start));
-        let data_type = self.layout.input.field(self.time).data_type();
-        [start, end].map(|micros| match micros {
-            None => new_null_array(data_type, count),
-            Some(micros) => {
-                let array = TimestampMicrosecondArray::from(vec![micros; count]);
-                Arc::new(array.with_data_type(data_type.clone())) as ArrayRef
-            }
-        })
-    }
-
     fn finish_touched(&mut self, end: &TimeEnd, out: &mut Output) {
         let mut touched = std::mem::take(&mut self.touched);
+        let data_type = self.layout.input.field(self.time).data_type().clone();
         for start in touched.drain(..) {
             let entry = self.tables.by_start.get_mut(&start).expect("a touched window is there");
-            let (removed, added) = entry.table.finish();
-            let empty = entry.table.is_empty();
-            let extra = self.window_columns(start, removed.row_count);
-            self.writer.write(end.time, removed, -1, &extra, out);
-            for rows in added {
-                let extra = self.window_columns(start, rows.row_count);
-                self.writer.write(end.time, rows, 1, &extra, out);
-            }
-            if empty {
+            let extra = |count| window_columns(&self.window, &data_type, start, count);
+            self.writer.finish(end.time, &mut entry.table, extra, out);
+            if entry.table.is_empty() {
                 self.tables.by_start.remove(&start);
             }
         }
@@ -203,8 +184,9 @@ impl WindowAggregate {
                 _ => Some(self.add_panes(start)),
             };
             for rows in rows.into_iter().flatten() {
-                let extra = self.window_columns(Some(start), rows.row_count);
-                self.writer.write(end.time, rows, 1, &extra, out);
+                let data_type = self.layout.input.field(self.time).data_type();
+                let extra = window_columns(&self.window, data_type, Some(start), rows.row_count);
+                self.writer.write(end.time, rows, &extra, out);
             }
         }
         // A pane is needed until the window that starts with it has closed.
@@ -252,6 +234,24 @@ impl WindowAggregate {
         }
         sum.all()
     }
+}
+
+/// Columns window_start and window_end for `count` rows of one window.
+fn window_columns(
+    window: &Window,
+    data_type: &DataType,
+    start: Option<i64>,
+    count: usize,
+) -> Vec<ArrayRef> {
+    let end = start.and_then(|start| window.end(start));
+    let column = |micros: Option<i64>| match micros {
+        None => new_null_array(data_type, count),
+        Some(micros) => {
+            let array = TimestampMicrosecondArray::from(vec![micros; count]);
+            Arc::new(array.with_data_type(data_type.clone())) as ArrayRef
+        }
+    };
+    vec![column(start), column(end)]
 }
 
 impl Operator for WindowAggregate {
@@ -319,7 +319,7 @@ impl State for WindowAggregate {
         let start = batch.schema_ref().metadata().get("window_start");
         let start = start.expect("export wrote it").parse().ok();
         let entry = self.tables.by_start.entry(start).or_insert_with(|| WindowTable {
-            table: GroupTable::new(Arc::clone(&self.layout)),
+            table: self.writer.table(&self.layout),
             touched_at: self.times,
         });
         entry.table.refill(batch);

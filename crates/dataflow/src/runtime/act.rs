@@ -183,7 +183,13 @@ impl Coordinator {
                 };
                 rows.append(&mut early);
                 let feeds = rows.into_iter().map(|(r, rows)| (r, WorkFeed::Rows(rows))).collect();
-                let work = Work { version: id, watermark: tick.watermark, ends: tick.ends, feeds };
+                let work = Work {
+                    version: id,
+                    watermark: tick.watermark,
+                    ends: tick.ends,
+                    is_followed: false,
+                    feeds,
+                };
                 if !self.run_step(tick.time, RelationRows::new(), vec![vec![work]]) {
                     return false;
                 }

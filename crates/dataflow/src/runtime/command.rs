@@ -98,6 +98,8 @@ pub(super) struct Work {
     pub(super) watermark: Option<i64>,
     /// Whether the time is over with this step.
     pub(super) ends: bool,
+    /// Whether live views read it.
+    pub(super) is_followed: bool,
     /// Where the rows of its relations come from.
     pub(super) feeds: Vec<(RelationId, WorkFeed)>,
 }

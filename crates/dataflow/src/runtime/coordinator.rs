@@ -8,7 +8,7 @@
 //! The one idea: one thread, one step at a time. Commands, hydrations that are ready and failures are
 //! taken between steps, so that everything happens at a boundary.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -277,7 +277,9 @@ impl Coordinator {
         fed: &mut Fed,
     ) -> Vec<Vec<Work>> {
         let mut levels: Vec<Vec<Work>> = Vec::new();
-        let mut runs: BTreeMap<VersionId, ()> = BTreeMap::new();
+        let mut runs: BTreeSet<VersionId> = BTreeSet::new();
+        let live = self.versions.values().filter(|version| version.is_live());
+        let followed: BTreeSet<VersionId> = live.flat_map(Version::upstream_versions).collect();
         for (level, versions) in self.by_level().into_iter().enumerate() {
             let mut works = Vec::new();
             for id in versions {
@@ -288,7 +290,7 @@ impl Coordinator {
                         InputSource::Log { .. } if touched.contains(relation) => {
                             feeds.push((*relation, WorkFeed::Step));
                         }
-                        InputSource::View { version } if runs.contains_key(version) => {
+                        InputSource::View { version } if runs.contains(version) => {
                             let columns = Arc::clone(&self.versions[version].columns);
                             feeds.push((*relation, WorkFeed::Version(*version, columns)));
                         }
@@ -305,8 +307,9 @@ impl Coordinator {
                     continue;
                 }
                 let watermark = if ends { watermark } else { None };
-                works.push(Work { version: id, watermark, ends, feeds });
-                runs.insert(id, ());
+                let is_followed = followed.contains(&id);
+                works.push(Work { version: id, watermark, ends, is_followed, feeds });
+                runs.insert(id);
             }
             if !works.is_empty() {
                 debug_assert!(levels.len() <= level, "levels only grow");

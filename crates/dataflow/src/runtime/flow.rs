@@ -154,6 +154,8 @@ pub(super) struct Flow {
     pub(super) shared: Rc<FlowShared>,
     /// Where its output goes.
     pub(super) contents: Arc<ViewContents>,
+    /// Set where the last operator places its rows itself: whether it shall put out changes too.
+    pub(super) followed: Option<Rc<std::cell::Cell<bool>>>,
 }
 
 impl Flow {
@@ -208,6 +210,9 @@ impl Flow {
     /// `worker`. A failure to do so fails the flow.
     pub(super) fn collect(&self, worker: usize) -> Output {
         let output = std::mem::take(&mut *self.shared.output.borrow_mut());
+        if self.followed.is_some() {
+            return output;
+        }
         let row_count: usize = output.deltas.iter().map(DeltaBatch::row_count).sum();
         self.contents.rows_out.fetch_add(row_count as u64, Ordering::Relaxed);
         for batches in output.deltas.chunk_by(|a, b| a.time == b.time) {

@@ -14,6 +14,7 @@ mod hydration;
 mod render;
 mod schema;
 mod shared;
+mod shelf;
 mod step_rows;
 mod threads;
 mod version;

@@ -5,6 +5,7 @@
 //! tick, and tells it when a time is over. A panic inside an operator is caught, noted, and turns the
 //! flow's operators into ones that only let time pass.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -37,6 +38,7 @@ pub(super) fn render(
     version: VersionId,
     stage: Stage,
     contents: Arc<ViewContents>,
+    followed: Option<Rc<Cell<bool>>>,
 ) -> Flow {
     let place = Place { worker: worker.index(), worker_count: worker.peers() };
     let index = worker.next_dataflow_index();
@@ -56,7 +58,7 @@ pub(super) fn render(
         })
         .probe_with(&probe);
     });
-    Flow { index, inputs, probe, shared, contents }
+    Flow { index, inputs, probe, shared, contents, followed }
 }
 
 struct Rendering<'a> {

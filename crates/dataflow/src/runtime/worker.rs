@@ -6,7 +6,9 @@
 //! ```
 //! A worker parks when it has nothing to do; commands and other workers' messages wake it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -21,8 +23,9 @@ use super::command::{
 };
 use super::flow::{Flow, Tick};
 use super::render::render;
-use crate::build::{Place, build};
-use crate::operator::Output;
+use super::shelf::ContentsShelf;
+use crate::build::{Place, build, build_placed};
+use crate::operator::{Output, Shelf};
 
 /// A parked worker looks around at least this often.
 const PARK_MAX: Duration = Duration::from_millis(500);
@@ -130,9 +133,20 @@ impl WorkerLoop<'_> {
 
     fn install(&mut self, install: &WorkerInstall) {
         let place = Place { worker: self.index, worker_count: self.count };
-        let stage = build(&install.plan, place).expect("the plan was checked before");
+        let followed = Rc::new(Cell::new(false));
+        let shelf = |columns| -> Box<dyn Shelf> {
+            let contents = Arc::clone(&install.contents);
+            let followed = Rc::clone(&followed);
+            Box::new(ContentsShelf { contents, shard: self.index, columns, followed })
+        };
+        let placed =
+            build_placed(&install.plan, place, shelf).expect("the plan was checked before");
+        let (stage, followed) = match placed {
+            Some(stage) => (stage, Some(followed)),
+            None => (build(&install.plan, place).expect("the plan was checked before"), None),
+        };
         let contents = Arc::clone(&install.contents);
-        let flow = render(self.worker, install.version, stage, contents);
+        let flow = render(self.worker, install.version, stage, contents, followed);
         self.flows.insert(install.version, flow);
         self.reports_of.insert(install.version, install.replay_reports.clone());
     }
@@ -189,6 +203,9 @@ impl WorkerLoop<'_> {
         let (index, count) = (self.index, self.count);
         let flow = self.flows.get_mut(&work.version)?;
         flow.shared.count_bytes.set(step.count_bytes);
+        if let Some(followed) = &flow.followed {
+            followed.set(work.is_followed);
+        }
         let tick = Tick { time: step.time, watermark: work.watermark, ends: work.ends };
         let number = flow.begin(tick);
         let mut row_count = 0;

@@ -24,7 +24,7 @@ use super::accumulator::{Accumulator, Evaluated};
 use super::group_layout::GroupLayout;
 use super::hash::{hash_rows, virtual_node};
 use super::interface::State;
-use super::key_table::KeyTable;
+use super::key_table::{ABSENT, KeyTable};
 use crate::operator::Reason;
 
 /// Groups that are put out in one piece at most.
@@ -44,6 +44,8 @@ pub(crate) struct GroupTable {
     columns: Vec<Column>,
     /// [`TOUCHED`] and [`SHOWN`] of each group; only if tracked.
     flags: Vec<u8>,
+    /// Where each group's result is shown, [`ABSENT`] if nowhere; only if results are placed.
+    slots: Option<Vec<u32>>,
     /// Groups touched at this time.
     touched: Vec<u32>,
     /// Those of them that were shown, in the order their results were saved.
@@ -65,6 +67,28 @@ struct Column {
     absent: Option<Vec<i64>>,
     /// `absent` of the saved groups.
     saved_absent: Vec<i64>,
+}
+
+/// What became of the groups touched at one time.
+#[derive(Debug, Default)]
+pub(crate) struct GroupChanges {
+    /// Results that go. Where results are placed and nobody wants the old ones, only those in error.
+    pub(crate) old: GroupRows,
+    /// Slots of groups that are gone.
+    pub(crate) gone: Vec<u32>,
+    /// Results that come.
+    pub(crate) new: Vec<NewGroups>,
+}
+
+/// Results that come.
+#[derive(Debug)]
+pub(crate) struct NewGroups {
+    /// The groups.
+    pub(crate) numbers: Vec<u32>,
+    /// How many of them, from the first, were there before.
+    pub(crate) updated: usize,
+    /// Their results.
+    pub(crate) rows: GroupRows,
 }
 
 /// Groups with their results.
@@ -104,6 +128,7 @@ impl GroupTable {
             counts: Vec::new(),
             columns,
             flags: Vec::new(),
+            slots: None,
             touched: Vec::new(),
             saved: Vec::new(),
             saved_counts: Vec::new(),
@@ -112,13 +137,39 @@ impl GroupTable {
         }
     }
 
-    /// Request and apply: takes rows with the layout's input columns.
-    pub(crate) fn update(&mut self, rows: &[ArrayRef], row_count: usize, diffs: Option<&[i64]>) {
+    /// Results will be placed: the table keeps the slot of each.
+    pub(crate) fn place_results(&mut self) {
+        self.slots = Some(Vec::new());
+    }
+
+    /// The slots of these groups.
+    pub(crate) fn slots_of(&self, numbers: &[u32]) -> Vec<u32> {
+        let slots = self.slots.as_ref().expect("results are placed");
+        numbers.iter().map(|number| slots[*number as usize]).collect()
+    }
+
+    /// Sets the slots of these groups.
+    pub(crate) fn set_slots(&mut self, numbers: &[u32], new: &[u32]) {
+        let slots = self.slots.as_mut().expect("results are placed");
+        for (number, slot) in numbers.iter().zip(new) {
+            slots[*number as usize] = *slot;
+        }
+    }
+
+    /// Request and apply: takes rows with the layout's input columns. Old results are kept until
+    /// [`GroupTable::finish`] if `keep_old` or if it needs them to see what has changed.
+    pub(crate) fn update(
+        &mut self,
+        rows: &[ArrayRef],
+        row_count: usize,
+        diffs: Option<&[i64]>,
+        keep_old: bool,
+    ) {
         let keys: Vec<ArrayRef> = self.layout.keys.iter().map(|k| Arc::clone(&rows[*k])).collect();
         self.request(&keys, row_count);
         let numbers = std::mem::take(&mut self.numbers);
         if self.layout.tracked {
-            self.track(&numbers);
+            self.track(&numbers, keep_old);
         }
         match diffs {
             None => numbers.iter().for_each(|n| self.counts[*n as usize] += 1),
@@ -153,6 +204,9 @@ impl GroupTable {
         if self.layout.tracked {
             self.flags.resize(capacity, 0);
         }
+        if let Some(slots) = &mut self.slots {
+            slots.resize(capacity, ABSENT);
+        }
         for column in &mut self.columns {
             column.accumulator.grow(capacity);
             if let Some(absent) = &mut column.absent {
@@ -162,12 +216,15 @@ impl GroupTable {
     }
 
     /// Notes groups touched for the first time at this time and saves the results that were shown.
-    fn track(&mut self, numbers: &[u32]) {
+    fn track(&mut self, numbers: &[u32], keep_old: bool) {
+        let keep_old = keep_old || self.slots.is_none() || !self.layout.always_changes();
+        let slots = self.slots.as_deref().unwrap_or_default();
         let first_saved = self.saved.len();
         for number in numbers {
             let flags = &mut self.flags[*number as usize];
             if *flags & TOUCHED == 0 {
-                if *flags & SHOWN != 0 {
+                // A result in error has no slot; what it was must be known to take the error back.
+                if *flags & SHOWN != 0 && (keep_old || slots[*number as usize] == ABSENT) {
                     self.saved.push(*number);
                 }
                 *flags |= TOUCHED;
@@ -192,7 +249,7 @@ impl GroupTable {
         debug_assert!(self.layout.keys.is_empty(), "there are no keys");
         self.request(&[], 1);
         if self.layout.tracked {
-            self.track(&[0]);
+            self.track(&[0], true);
         }
     }
 
@@ -206,31 +263,44 @@ impl GroupTable {
         self.keys.is_empty()
     }
 
-    /// Results to be taken back, and results to be put out instead: the changes at this time.
-    pub(crate) fn finish(&mut self) -> (GroupRows, Vec<GroupRows>) {
-        let mut touched = std::mem::take(&mut self.touched);
+    /// The changes of results at this time.
+    pub(crate) fn finish(&mut self) -> GroupChanges {
+        let touched = std::mem::take(&mut self.touched);
         let saved = std::mem::take(&mut self.saved);
         let mut old = self.saved_rows(&saved);
-        let alive: Vec<bool> = saved.iter().map(|number| self.alive(*number)).collect();
+        let slot_of = |n: &u32| self.slots.as_ref().map_or(ABSENT, |slots| slots[*n as usize]);
+        let shown = |n: &u32| self.flags[*n as usize] & SHOWN != 0;
+        // What was shown comes first, in the order in which it was touched, which is that of `saved`.
+        let was_there =
+            |n: &u32| if self.slots.is_some() { slot_of(n) != ABSENT } else { shown(n) };
         let mut groups: Vec<u32> = Vec::with_capacity(touched.len());
-        groups.extend(saved.iter().zip(&alive).filter(|(_, alive)| **alive).map(|(n, _)| *n));
+        groups.extend(touched.iter().filter(|n| self.alive(**n) && was_there(n)));
         let updated = groups.len();
-        let fresh = |n: &&u32| self.flags[**n as usize] & SHOWN == 0 && self.alive(**n);
-        groups.extend(touched.iter().filter(fresh));
-        let mut added = Vec::new();
+        groups.extend(touched.iter().filter(|n| self.alive(**n) && !was_there(n)));
+        let gone = touched.iter().filter(|n| !self.alive(**n)).map(slot_of);
+        let gone = gone.filter(|slot| *slot != ABSENT).collect();
+        let mut new = Vec::new();
         if saved.is_empty() {
-            added.extend(groups.chunks(EMIT_ROW_COUNT_MAX).map(|chunk| self.rows(chunk)));
-        } else {
-            let mut new = self.rows(&groups);
-            if updated > 0 && !self.layout.always_changes() {
-                drop_unchanged(&mut old, &alive, &mut new, updated);
+            let mut from = 0;
+            for numbers in groups.chunks(EMIT_ROW_COUNT_MAX) {
+                let rows = self.rows(numbers);
+                let updated = updated.saturating_sub(from).min(numbers.len());
+                new.push(NewGroups { numbers: numbers.to_vec(), updated, rows });
+                from += numbers.len();
             }
-            added.push(new);
+        } else {
+            let rows = self.rows(&groups);
+            let mut all = NewGroups { numbers: groups, updated, rows };
+            // Every group that was there is in `saved` then.
+            if updated > 0 && !self.layout.always_changes() {
+                let alive: Vec<bool> =
+                    saved.iter().map(|n| self.alive(*n) && was_there(n)).collect();
+                drop_unchanged(&mut old, &alive, &mut all);
+            }
+            new.push(all);
         }
         self.settle(&touched);
-        touched.clear();
-        self.touched = touched;
-        (old, added)
+        GroupChanges { old, gone, new }
     }
 
     /// The results of all groups.
@@ -269,6 +339,9 @@ impl GroupTable {
         self.keys.cool();
         self.counts.shrink_to_fit();
         self.flags.shrink_to_fit();
+        if let Some(slots) = &mut self.slots {
+            slots.shrink_to_fit();
+        }
         self.touched = Vec::new();
         self.saved = Vec::new();
         self.saved_counts = Vec::new();
@@ -316,6 +389,9 @@ impl GroupTable {
             let place = *number as usize;
             let alive = self.alive(*number);
             self.flags[place] = if alive { SHOWN } else { 0 };
+            if let Some(slots) = self.slots.as_mut().filter(|_| !alive) {
+                slots[place] = ABSENT;
+            }
             if self.counts[place] == 0 && !alive {
                 self.keys.remove(*number);
             }
@@ -416,38 +492,44 @@ impl GroupRows {
     }
 }
 
-/// Drops groups whose old and new results are equal. The first `updated` rows of `new` are the rows
-/// of `old` that are alive. Nothing is dropped where a result is in error: equal errors cancel.
-fn drop_unchanged(old: &mut GroupRows, alive: &[bool], new: &mut GroupRows, updated: usize) {
-    if !old.errors.is_empty() || !new.errors.is_empty() {
+/// Drops groups whose old and new results are equal. The groups of `new` that were there before are
+/// the rows of `old` that are `alive`. Nothing is dropped where a result is in error: equal errors
+/// cancel.
+fn drop_unchanged(old: &mut GroupRows, alive: &[bool], new: &mut NewGroups) {
+    if !old.errors.is_empty() || !new.rows.errors.is_empty() {
         return;
     }
     let places: Vec<u32> =
         (0..alive.len()).filter(|place| alive[*place]).map(|place| place as u32).collect();
+    debug_assert_eq!(places.len(), new.updated, "old results of all groups were kept");
     let all_alive = places.len() == alive.len();
     let places = UInt32Array::from(places);
-    let mut equal = BooleanBuffer::new_set(updated);
-    for (before, after) in old.results.iter().zip(&new.results) {
+    let mut equal = BooleanBuffer::new_set(new.updated);
+    for (before, after) in old.results.iter().zip(&new.rows.results) {
         let before = if all_alive {
             Arc::clone(before)
         } else {
             take(before, &places, None).expect("places are rows")
         };
         // Types that cannot be compared (arrays) are put out changed or not.
-        let Ok(same) = not_distinct(&before, &after.slice(0, updated)) else { return };
+        let Ok(same) = not_distinct(&before, &after.slice(0, new.updated)) else { return };
         equal = &equal & same.values();
     }
-    if equal.count_set_bits() == 0 {
+    let equal_count = equal.count_set_bits();
+    if equal_count == 0 {
         return;
     }
     let mut keep_old = vec![true; alive.len()];
-    let mut keep_new = vec![true; new.row_count];
+    let mut keep_new = vec![true; new.rows.row_count];
     for index in equal.set_indices() {
         keep_old[places.value(index) as usize] = false;
         keep_new[index] = false;
     }
     old.retain(&BooleanArray::from(keep_old));
-    new.retain(&BooleanArray::from(keep_new));
+    let mut keep = keep_new.iter();
+    new.numbers.retain(|_| *keep.next().expect("one per group"));
+    new.updated -= equal_count;
+    new.rows.retain(&BooleanArray::from(keep_new));
 }
 
 /// Where a FILTER column is true.
@@ -469,6 +551,7 @@ impl State for GroupTable {
         self.keys.size_bytes()
             + (self.counts.capacity() + self.saved_counts.capacity()) * 8
             + self.flags.capacity()
+            + self.slots.as_ref().map_or(0, |slots| slots.capacity() * 4)
             + lists * 4
             + columns.sum::<usize>()
     }

@@ -14,7 +14,7 @@ mod slot_column;
 
 pub(crate) use arrangement::{Arrangement, ArrangementOptions, SlotChange};
 pub(crate) use group_layout::GroupLayout;
-pub(crate) use group_table::{GroupRows, GroupTable};
+pub(crate) use group_table::{GroupChanges, GroupRows, GroupTable, NewGroups};
 pub(crate) use hash::{hash_rows, virtual_node, worker_of};
 pub use interface::State;
 pub(crate) use row_table::RowTable;

@@ -5,6 +5,7 @@ mod fixture;
 mod plan;
 
 mod closing;
+mod failure;
 mod live;
 mod model;
 mod random;

@@ -218,6 +218,11 @@ fn run(seed: u64) {
     let root = plan(&fixture, &mut rng, depth, append_only);
     let mut database = Database::from([(1, Vec::new()), (2, Vec::new())]);
     fixture.install(100, view(root.clone()));
+    // A view above it sees every change of it.
+    let above = input(100, &root.schema, root.properties.append_only);
+    if rng.bool() {
+        fixture.install(110, view(above));
+    }
     compare(&fixture, 100, &root, &database, seed);
     for round in 0..6 {
         for _ in 0..rng.usize(1..4) {
@@ -227,6 +232,9 @@ fn run(seed: u64) {
             fixture.install(101, view(root.clone()));
         }
         compare(&fixture, 100, &root, &database, seed);
+        if fixture.runtime().progress(kappa_types::VersionId(110)).is_some() {
+            assert_eq!(fixture.rows(110), fixture.rows(100), "seed {seed}");
+        }
     }
     fixture.install(102, view(root.clone()));
     compare(&fixture, 101, &root, &database, seed);
