@@ -87,7 +87,10 @@ impl<S: Session> Connection<S> {
             if is_simple {
                 self.ready().await?;
             } else {
+                // Some clients send Sync only when they have seen the error, and a Flush of theirs
+                // is skipped.
                 self.skipping = true;
+                self.flush().await?;
             }
         }
     }

@@ -36,6 +36,12 @@ pub(crate) struct ToySession {
     startup: Startup,
 }
 
+/// A statement and the parameter types that the client declared.
+pub(crate) struct Prepared {
+    statement: Statement,
+    parameter_oids: Vec<u32>,
+}
+
 impl ToySession {
     pub(crate) fn new(toy: Arc<Toy>, startup: &Startup) -> Self {
         Self {
@@ -98,7 +104,9 @@ impl ToySession {
         let mut values = Vec::new();
         for (_, item) in items {
             values.push(match item {
-                Item::Parameter(index, _) => Some(Arc::clone(&parameters[*index])),
+                Item::Parameter(index, sql_type) => {
+                    Some(arrow::compute::cast(&parameters[*index], &sql_type.arrow()).unwrap())
+                }
                 Item::Literal(Some(text), sql_type) => {
                     Some(parse_value(sql_type, text, &self.options)?)
                 }
@@ -168,7 +176,7 @@ pub(crate) fn counter_batch(values: Vec<i64>) -> RecordBatch {
 }
 
 impl Session for ToySession {
-    type Prepared = Statement;
+    type Prepared = Prepared;
 
     fn split(&mut self, text: &str) -> Result<Vec<StatementText>, SqlError> {
         let statements = sql::split(text);
@@ -184,26 +192,29 @@ impl Session for ToySession {
     async fn prepare(
         &mut self,
         statement: &StatementText,
-        _parameter_oids: &[u32],
-    ) -> Result<Arc<Statement>, SqlError> {
-        let parsed = sql::parse(&statement.text)?;
-        self.check_transaction(&parsed)?;
-        Ok(Arc::new(parsed))
+        parameter_oids: &[u32],
+    ) -> Result<Arc<Prepared>, SqlError> {
+        let statement = sql::parse(&statement.text)?;
+        self.check_transaction(&statement)?;
+        Ok(Arc::new(Prepared { statement, parameter_oids: parameter_oids.to_vec() }))
     }
 
-    fn describe(&self, prepared: &Statement) -> Description {
-        let columns = match prepared {
+    fn describe(&self, prepared: &Prepared) -> Description {
+        let columns = match &prepared.statement {
             Statement::Select { items, .. } => Some(describe_items(items)),
             Statement::Table => Some(table_columns()),
             Statement::Tail | Statement::Flood | Statement::PanicStream => Some(counter()),
             _ => None,
         };
         let mut parameters = Vec::new();
-        if let Statement::Select { items, .. } = prepared {
+        if let Statement::Select { items, .. } = &prepared.statement {
             for (_, item) in items {
                 if let Item::Parameter(index, sql_type) = item {
                     parameters.resize(parameters.len().max(index + 1), SqlType::Text);
-                    parameters[*index] = sql_type.clone();
+                    // The client's own type comes first; the value is cast.
+                    let declared = prepared.parameter_oids.get(*index).copied().unwrap_or(0);
+                    parameters[*index] =
+                        SqlType::from_oid(declared).unwrap_or_else(|| sql_type.clone());
                 }
             }
         }
@@ -212,16 +223,16 @@ impl Session for ToySession {
 
     async fn execute(
         &mut self,
-        prepared: &Arc<Statement>,
+        prepared: &Arc<Prepared>,
         parameters: Vec<ArrayRef>,
         context: ExecuteContext,
     ) -> Result<Outcome, SqlError> {
-        self.check_transaction(prepared)?;
+        self.check_transaction(&prepared.statement)?;
         let complete = |tag: &str| Ok(Outcome::Complete { tag: tag.into() });
         let rows = |columns, rows| {
             Ok(Outcome::Rows { columns, rows, tag: "SELECT".into(), row_count: None })
         };
-        match &**prepared {
+        match &prepared.statement {
             Statement::Select { items, series } => self.select(items, *series, &parameters),
             Statement::Table => {
                 let batches = self.toy.rows.lock().unwrap().clone();
