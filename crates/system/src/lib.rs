@@ -27,6 +27,7 @@ mod query;
 mod recognize;
 mod relation;
 mod run;
+mod scalar;
 mod session;
 mod value;
 
@@ -34,3 +35,4 @@ pub use context::{Activity, ServerState, Setting, Settings, SystemContext};
 pub use query::{SystemQuery, execute, prepare};
 pub use recognize::{is_system_query, query_is_system};
 pub use relation::{relation_rows, relation_schema};
+pub use scalar::{ScalarFunction, scalar_function_names};

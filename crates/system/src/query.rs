@@ -50,7 +50,7 @@ pub fn prepare(
     parameter_oids: &[u32],
 ) -> Result<SystemQuery, SqlError> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, text)
-        .map_err(|error| SqlError::new(SqlState::SyntaxError, error.to_string()))?;
+        .map_err(|error| syntax_error(text, &error.to_string()))?;
     let [ast::Statement::Query(query)] = parsed.as_slice() else {
         return Err(unsupported("anything but one query"));
     };
@@ -102,4 +102,26 @@ pub fn execute(
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
         .map_err(|_| mismatch("the result"))
+}
+
+/// The parser's `Expected: a, found: b at Line: 1, Column: 2` in PostgreSQL's words.
+fn syntax_error(text: &str, message: &str) -> SqlError {
+    let located = || {
+        let (_, found) = message.split_once("found: ")?;
+        let (token, place) = found.rsplit_once(" at Line: ")?;
+        let (line, column) = place.split_once(", Column: ")?;
+        let line: usize = line.parse().ok()?;
+        let column: usize = column.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok()?;
+        let before = text.split('\n').take(line.checked_sub(1)?);
+        let position = before.map(|line| line.chars().count() + 1).sum::<usize>() + column;
+        let message = format!("syntax error at or near \"{token}\"");
+        Some(SqlError::new(SqlState::SyntaxError, message).at(position))
+    };
+    located().unwrap_or_else(|| {
+        let message = match message.contains("EOF") {
+            true => "syntax error at end of input",
+            false => message.trim_start_matches("sql parser error: "),
+        };
+        SqlError::new(SqlState::SyntaxError, message)
+    })
 }

@@ -71,3 +71,36 @@ fn clients_are_answered_as_postgres_would() {
     assert!(files.len() > 5, "the folder of cases is there");
     files.iter().for_each(|path| check_file(path));
 }
+
+#[test]
+fn every_system_relation_has_rows_of_its_schema() {
+    let context = support::context();
+    for relation in ["pg_class", "pg_attribute", "pg_type", "pg_proc", "pg_index", "pg_database"] {
+        let schema = kappa_system::relation_schema(None, relation).unwrap();
+        let rows = kappa_system::relation_rows(&context, "pg_catalog", relation).unwrap();
+        assert_eq!(rows.num_columns(), schema.columns.len());
+        assert!(rows.num_rows() > 0, "{relation}");
+    }
+    let columns = kappa_system::relation_schema(Some("information_schema"), "columns").unwrap();
+    assert_eq!(columns.index_of("column_name"), Some(3));
+    assert!(kappa_system::relation_schema(None, "columns").is_none());
+}
+
+#[test]
+fn functions_can_be_called_outside_of_the_evaluator() {
+    use arrow::array::{ArrayRef, AsArray, StringViewArray};
+    use kappa_system::ScalarFunction;
+    use kappa_types::SqlType;
+    use std::sync::Arc;
+    let context = support::context();
+    let names: ArrayRef = Arc::new(StringViewArray::from(vec![Some("Orders"), None]));
+    let quote = ScalarFunction::find("quote_ident", &[SqlType::Text]).unwrap();
+    assert_eq!(quote.returns(), SqlType::Text);
+    let quoted = quote.evaluate(&context, &[names], 2).unwrap();
+    let quoted: Vec<_> = quoted.as_string_view().iter().collect();
+    assert_eq!(quoted, [Some("\"Orders\""), None]);
+    let table: ArrayRef = Arc::new(StringViewArray::from(vec!["orders"]));
+    let size = ScalarFunction::find("pg_table_size", &[SqlType::Text]).unwrap();
+    let size = size.evaluate(&context, &[table], 1).unwrap();
+    assert_eq!(size.as_primitive::<arrow::datatypes::Int64Type>().value(0), 16_384);
+}

@@ -9,7 +9,7 @@ use kappa_types::{SqlError, SqlState};
 use super::{Binder, Typed};
 use crate::bound::{Comparison, Computed, Expr, SetCall, SetKind};
 use crate::error::{undefined_function, unsupported};
-use crate::function::{self, Returns};
+use crate::function;
 use crate::recognize::name_parts;
 use crate::value::{Base, PgType, Value};
 
@@ -92,14 +92,7 @@ impl Binder<'_> {
             exprs.push(argument.expr);
             types.push(argument.ty);
         }
-        let ty = match &function.returns {
-            Returns::Type(ty) => ty.clone(),
-            Returns::Argument(index) => types.get(*index).cloned().unwrap_or(PgType::Text),
-            Returns::ArrayOf(index) => match types.get(*index) {
-                Some(PgType::Base(base)) => PgType::Array(*base),
-                _ => PgType::Array(Base::Text),
-            },
-        };
+        let ty = function.result(&types);
         let types = types.into();
         Ok(Typed::new(Expr::Call { function, arguments: exprs, types }, ty))
     }

@@ -371,7 +371,9 @@ impl Binder<'_> {
                 system: true,
             });
         }
-        frame.tables.push(ScopeTable { name, slot, fields });
+        let keyed = matches!(source, Source::Relation(_))
+            && fields.first().is_some_and(|(field, ty)| field == "oid" && *ty == PgType::Oid);
+        frame.tables.push(ScopeTable { name, slot, fields, keyed });
         let item = Item { slot, source, lateral };
         Ok(Group { nodes: vec![Node::Item(item)], predicates: Vec::new() })
     }

@@ -30,6 +30,8 @@ pub(super) struct ScopeTable {
     pub(super) name: String,
     pub(super) slot: usize,
     pub(super) fields: Vec<(String, PgType)>,
+    /// Whether its first column, `oid`, is its primary key.
+    pub(super) keyed: bool,
 }
 
 /// What may stand in the expression being bound.

@@ -9,9 +9,9 @@ use kappa_types::{SqlError, SqlState};
 use super::from::push_down;
 use super::label::label;
 use super::query::plain;
-use super::scope::{Allowed, Frame, ScopeColumn, fold};
+use super::scope::{Allowed, Frame, ScopeColumn, ScopeTable, fold};
 use super::{Binder, Typed};
-use crate::bound::{Body, Distinct, Expr, Group, Query, Select, SortKey};
+use crate::bound::{Body, Distinct, Expr, Group, Query, Select, SlotMask, SortKey};
 use crate::error::unsupported;
 use crate::recognize::name_parts;
 use crate::value::PgType;
@@ -35,14 +35,15 @@ impl Binder<'_> {
             self.with_frame(|binder| binder.select_inside(select, order))?;
         let SelectParts { from, group_by, having, distinct, order } = parts;
         let Output { names, columns, .. } = output;
-        let Frame { stages, widths, escapes, columns: inputs, .. } = frame;
+        let Frame { stages, widths, escapes, columns: inputs, tables, .. } = frame;
         let is_grouped = group_by.is_some() || having.is_some() || !stages.aggregates.is_empty();
         let group_by = is_grouped.then(|| group_by.unwrap_or_default());
+        let keyed = keyed_slots(group_by.as_deref().unwrap_or_default(), &tables);
         let (projection, types): (Vec<Expr>, Vec<PgType>) =
             columns.into_iter().map(|typed| (typed.expr, typed.ty)).unzip();
         if let Some(keys) = &group_by {
             let needed = projection.iter().chain(&having);
-            needed.into_iter().try_for_each(|expr| check_grouped(expr, keys, &inputs))?;
+            needed.into_iter().try_for_each(|expr| check_grouped(expr, keys, keyed, &inputs))?;
         }
         let columns = names.into_iter().zip(types).collect();
         let select = Select {
@@ -300,14 +301,29 @@ pub(super) fn ordinal(
     Ok(Some(number - 1))
 }
 
+/// Slots of relations whose primary key is a GROUP BY key: each group has one row of them.
+fn keyed_slots(keys: &[Expr], tables: &[ScopeTable]) -> SlotMask {
+    let is_key = |table: &&ScopeTable| {
+        table.keyed && keys.contains(&Expr::Column { depth: 0, slot: table.slot, column: 0 })
+    };
+    tables.iter().filter(is_key).fold(0, |slots, table| slots | 1 << table.slot)
+}
+
 /// 42803 if `expr` reads a column of the rows that is not in a GROUP BY key.
-fn check_grouped(expr: &Expr, keys: &[Expr], inputs: &[ScopeColumn]) -> Result<(), SqlError> {
+fn check_grouped(
+    expr: &Expr,
+    keys: &[Expr],
+    keyed: SlotMask,
+    inputs: &[ScopeColumn],
+) -> Result<(), SqlError> {
     let mut ungrouped: Option<Expr> = None;
     expr.walk(&mut |expr| {
         if keys.contains(expr) {
             return false;
         }
-        if let Expr::Column { depth: 0, .. } | Expr::WholeRow { depth: 0, .. } = expr {
+        if let Expr::Column { depth: 0, slot, .. } | Expr::WholeRow { depth: 0, slot } = expr
+            && keyed & (1 << slot) == 0
+        {
             ungrouped.get_or_insert_with(|| expr.clone());
         }
         true

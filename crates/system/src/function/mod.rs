@@ -174,6 +174,18 @@ impl Function {
         self.arguments.get(index).copied().unwrap_or(last)
     }
 
+    /// The type of its result for arguments of `types`.
+    pub(crate) fn result(&self, types: &[PgType]) -> PgType {
+        match &self.returns {
+            Returns::Type(ty) => ty.clone(),
+            Returns::Argument(index) => types.get(*index).cloned().unwrap_or(PgType::Text),
+            Returns::ArrayOf(index) => match types.get(*index) {
+                Some(PgType::Base(base)) => PgType::Array(*base),
+                _ => PgType::Array(Base::Text),
+            },
+        }
+    }
+
     fn takes(&self, types: &[PgType]) -> bool {
         let count = types.len();
         let enough = count + self.optional >= self.arguments.len();
@@ -249,6 +261,11 @@ pub(crate) fn find(name: &str, types: &[PgType]) -> Option<&'static Function> {
 pub(crate) fn find_set(name: &str, types: &[PgType]) -> Option<&'static SetFunction> {
     let named = set::FUNCTIONS.iter().filter(|function| function.name == name);
     named.into_iter().find(|function| function.takes(types))
+}
+
+/// The names of all functions; overloaded ones more than once.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    LISTS.iter().copied().flatten().map(|function| function.name)
 }
 
 /// Whether some set-returning function is called `name`.

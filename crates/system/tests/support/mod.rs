@@ -17,7 +17,7 @@ use kappa_types::{
 };
 
 /// Run-time parameters of the test session.
-pub struct TestSettings(Mutex<BTreeMap<String, String>>);
+pub(crate) struct TestSettings(Mutex<BTreeMap<String, String>>);
 
 impl Default for TestSettings {
     fn default() -> Self {
@@ -66,7 +66,7 @@ impl Settings for TestSettings {
 }
 
 /// A server with one connection and 16 kB in every relation.
-pub struct TestState;
+pub(crate) struct TestState;
 
 impl ServerState for TestState {
     fn size_bytes(&self, _relation: RelationId) -> u64 {
@@ -260,7 +260,7 @@ fn sketches() -> Vec<Sketch> {
 }
 
 /// A session of the user `kappa` over the fixed catalogue.
-pub fn context() -> SystemContext {
+pub(crate) fn context() -> SystemContext {
     let catalog = Catalog::open(None, std::iter::empty()).unwrap();
     let sales = Namespace {
         id: NamespaceId(16),
@@ -287,7 +287,7 @@ pub fn context() -> SystemContext {
 }
 
 /// Prepares and runs `text`; parameters are given as text.
-pub fn run(
+pub(crate) fn run(
     context: &SystemContext,
     text: &str,
     parameters: &[Option<&str>],
@@ -306,7 +306,10 @@ pub fn run(
 }
 
 /// The rows as text, NULL as `None`.
-pub fn text_rows(columns: &[(String, SqlType)], batch: &RecordBatch) -> Vec<Vec<Option<String>>> {
+pub(crate) fn text_rows(
+    columns: &[(String, SqlType)],
+    batch: &RecordBatch,
+) -> Vec<Vec<Option<String>>> {
     let formatters: Vec<ColumnFormatter> = columns
         .iter()
         .zip(batch.columns())
