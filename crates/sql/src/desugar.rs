@@ -273,6 +273,15 @@ fn before(expr: &mut Expr) -> Result<(), SqlError> {
             let taken = std::mem::replace(expr, Expr::value(Value::Null));
             *expr = between(taken);
         }
+        Expr::Cast { expr: operand, .. } => {
+            // A number such as 1e308 is read by the type it is cast to: numeric could not hold it.
+            if let Expr::Value(ValueWithSpan { value, .. }) = operand.as_mut()
+                && let Value::Number(number, _) = value
+                && number.contains(['e', 'E'])
+            {
+                *value = Value::SingleQuotedString(number.clone());
+            }
+        }
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } => {
             if let Expr::Value(ValueWithSpan { value: Value::Number(number, long), span }) =
                 operand.as_ref()
@@ -344,9 +353,6 @@ fn after(expr: Expr, registry: &FunctionRegistry) -> Result<Expr, SqlError> {
     Ok(match expr {
         Expr::Value(value) => literal(value),
         Expr::BinaryOp { left, op, right } => binary(*left, op, *right, position)?,
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
-            Expr::UnaryOp { op: UnaryOperator::Not, expr }
-        }
         Expr::UnaryOp { op, expr } => call(&format!("{UNARY}{op}"), vec![*expr], position),
         Expr::IsDistinctFrom(left, right) => {
             call(&format!("{BINARY}IS DISTINCT FROM"), vec![*left, *right], position)
@@ -443,7 +449,12 @@ fn literal(value: ValueWithSpan) -> Expr {
 }
 
 fn not(expr: Expr) -> Expr {
-    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }
+    call(&format!("{UNARY}NOT"), vec![expr], None)
+}
+
+/// `left AND right`, `left OR right`.
+fn logic(word: &str, left: Expr, right: Expr) -> Expr {
+    call(&format!("{BINARY}{word}"), vec![left, right], None)
 }
 
 fn is_subquery(expr: &Expr) -> bool {
@@ -469,9 +480,6 @@ fn binary(
     right: Expr,
     position: Option<usize>,
 ) -> Result<Expr, SqlError> {
-    if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
-        return Ok(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) });
-    }
     if let (Expr::Tuple(left), Expr::Tuple(right)) = (&left, &right) {
         return tuples(left, &op, right, position);
     }
@@ -504,11 +512,7 @@ fn tuples(
     let pairs = left.iter().zip(right).map(|(left, right)| {
         call(&format!("{BINARY}="), vec![left.clone(), right.clone()], position)
     });
-    let all = pairs.reduce(|left, right| Expr::BinaryOp {
-        left: Box::new(left),
-        op: BinaryOperator::And,
-        right: Box::new(right),
-    });
+    let all = pairs.reduce(|left, right| logic("AND", left, right));
     let all = all.unwrap_or_else(|| Expr::value(Value::Boolean(true)));
     Ok(if negated { not(all) } else { all })
 }
@@ -533,11 +537,7 @@ fn tuple_in_list(
         let equal = tuples(&left, &BinaryOperator::Eq, &right, position)?;
         any = Some(match any {
             None => equal,
-            Some(left) => Expr::BinaryOp {
-                left: Box::new(left),
-                op: BinaryOperator::Or,
-                right: Box::new(equal),
-            },
+            Some(left) => logic("OR", left, equal),
         });
     }
     let any = any.unwrap_or_else(|| Expr::value(Value::Boolean(false)));

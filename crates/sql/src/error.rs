@@ -40,6 +40,14 @@ fn convert(error: &DataFusionError) -> SqlError {
         },
         DataFusionError::ArrowError(inner, _) => arrow(inner),
         DataFusionError::SchemaError(inner, _) => schema(inner),
+        DataFusionError::NotImplemented(what)
+            if what.contains("Physical plan does not support") =>
+        {
+            SqlError::unsupported(
+                "a subquery of this form is supported in WHERE only",
+                "Join with it, or compute it in a subquery in FROM.",
+            )
+        }
         DataFusionError::NotImplemented(what) => SqlError::unsupported(
             first_line(what),
             "This form of SQL is not available; rewrite the query without it.",

@@ -13,9 +13,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use kappa_plan::Window;
 
 /// Name of the column with the start of a row's window.
-pub const WINDOW_START: &str = "window_start";
+pub(crate) const WINDOW_START: &str = "window_start";
 /// Name of the column with the end of a row's window, which is not in it.
-pub const WINDOW_END: &str = "window_end";
+pub(crate) const WINDOW_END: &str = "window_end";
 
 /// Puts rows into windows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

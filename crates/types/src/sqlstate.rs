@@ -46,6 +46,7 @@ states! {
     InvalidArgumentForPowerFunction = "2201F",
     InvalidLimitValue = "2201W",
     CharacterNotInRepertoire = "22021",
+    SubstringError = "22011",
     InvalidParameterValue = "22023",
     InvalidTextRepresentation = "22P02",
     InvalidBinaryRepresentation = "22P03",

@@ -22,7 +22,7 @@ use kappa_types::{SqlError, SqlState};
 use super::Planner;
 use super::table_function::TableFunctions;
 use crate::error::into_datafusion;
-use crate::function::Call;
+use crate::function::{AggregateCall, Call};
 use crate::settled::settled;
 use crate::source::RelationSource;
 
@@ -175,7 +175,7 @@ impl ContextProvider for Context<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.planner.functions.aggregate(name).cloned()
+        self.planner.functions.aggregate(name).map(AggregateCall::wrap)
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {

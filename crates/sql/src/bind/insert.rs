@@ -19,7 +19,7 @@ use crate::error::from_datafusion;
 use crate::lower::compile;
 use crate::parse::{is_default, parse_expression};
 use crate::statement::{Assignment, ConflictAction, Insert, OnConflict};
-use crate::typing::{Conversion, Parameters, Unknowns, typed_null};
+use crate::typing::{Conversion, Parameters, Unknowns, bare_literals, typed_null};
 
 impl Planner {
     pub(super) fn insert(
@@ -128,7 +128,7 @@ impl Planner {
             };
             exprs.push(expr.alias(column.name.clone()));
         }
-        let plan = project(exprs, plan)?;
+        let plan = project(exprs, bare_literals(plan)?)?;
         self.with_generated(relation, plan)
     }
 

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use datafusion::catalog::TableFunctionImpl;
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::datasource::provider_as_source;
-use datafusion::functions_table::generate_series::GenerateSeriesFunc;
+use datafusion::functions_table::generate_series::{GenSeriesArgs, GenerateSeriesTable};
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
@@ -478,16 +478,27 @@ fn integers(args: &[Expr]) -> Result<LogicalPlan, SqlError> {
         matches!(arg, Expr::Literal(value, _)
             if value.data_type() == arrow::datatypes::DataType::Int64)
     });
-    let args: Vec<Expr> = args
-        .iter()
-        .map(|arg| match arg {
-            Expr::Literal(ScalarValue::Int16(n), _) => lit(ScalarValue::Int64(n.map(i64::from))),
-            Expr::Literal(ScalarValue::Int32(n), _) => lit(ScalarValue::Int64(n.map(i64::from))),
-            other => other.clone(),
-        })
-        .collect();
-    #[expect(deprecated, reason = "a series needs nothing of the session")]
-    let provider = GenerateSeriesFunc {}.call(&args).map_err(|error| from_datafusion(&error))?;
+    let number = |arg: &Expr| match arg {
+        Expr::Literal(ScalarValue::Int16(n), _) => n.map(i64::from),
+        Expr::Literal(ScalarValue::Int32(n), _) => n.map(i64::from),
+        Expr::Literal(ScalarValue::Int64(n), _) => *n,
+        _ => None,
+    };
+    let name = "generate_series";
+    let series = match (number(&args[0]), number(&args[1]), args.get(2).map_or(Some(1), number)) {
+        (_, _, Some(0)) => {
+            return Err(SqlError::new(
+                SqlState::InvalidParameterValue,
+                "step size cannot equal zero",
+            ));
+        }
+        (Some(start), Some(end), Some(step)) => {
+            GenSeriesArgs::Int64Args { start, end, step, include_end: true, name }
+        }
+        _ => GenSeriesArgs::ContainsNull { name },
+    };
+    let field = Field::new("value", DataType::Int64, false);
+    let provider = Arc::new(GenerateSeriesTable::new(Arc::new(Schema::new(vec![field])), series));
     let to = if wide { SqlType::BigInt } else { SqlType::Integer };
     let cast = datafusion::logical_expr::expr::Cast::new_from_field(
         Box::new(col("value")),

@@ -16,7 +16,7 @@ use super::query::bound;
 use super::{BoundDelete, BoundUpdate, Planner};
 use crate::desugar::{empty_select, query_of};
 use crate::statement::{Delete, Name, Update};
-use crate::typing::{Parameters, Unknowns};
+use crate::typing::{Parameters, Unknowns, bare_literals};
 
 impl Planner {
     pub(super) fn update(
@@ -67,7 +67,7 @@ impl Planner {
         };
         let mut exprs = named(old, "old ");
         exprs.extend(named(new, "new "));
-        let plan = project(exprs, plan)?;
+        let plan = project(exprs, bare_literals(plan)?)?;
         let returning = self.returning(&update.returning, &relation, &qualifier, &parameters)?;
         Ok(BoundUpdate { rows: bound(plan, &parameters), relation, returning })
     }

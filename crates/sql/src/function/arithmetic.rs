@@ -88,7 +88,11 @@ fn assumed(op: &str, other: &SqlType, literal_is_right: bool) -> SqlType {
 }
 
 fn numbers(op: &str, left: SqlType, right: SqlType) -> Option<Arithmetic> {
-    let common = common_type(&[Type::Known(left.clone()), Type::Known(right.clone())])?;
+    let mut common = common_type(&[Type::Known(left.clone()), Type::Known(right.clone())])?;
+    if common == SqlType::Real && left != right {
+        // There is no operator between real and another number: both become double precision.
+        common = SqlType::Double;
+    }
     if op == "^" {
         let exact = matches!(common, SqlType::Numeric(_));
         let (sql_type, kernel): (SqlType, Kernel) = if exact {

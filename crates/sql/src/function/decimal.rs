@@ -4,7 +4,7 @@
 //! with an operand of undeclared scale, and for `/`, the result is `numeric` without a scale (16
 //! digits). Results are rounded half away from zero; what does not fit 38 digits is 22003.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{Decimal128Type, i256};
 use kappa_types::{SqlError, SqlType, UNCONSTRAINED_SCALE};
 
@@ -278,10 +278,4 @@ fn rescale_from(value: i128, from: i8, to: i8) -> Result<i128, SqlError> {
     let factor = 10_i128.checked_pow(u32::from(from.unsigned_abs()));
     let whole = factor.and_then(|factor| value.checked_mul(factor));
     rescale(whole.ok_or_else(|| out_of_range(&SqlType::Numeric(None)))?, 0, to)
-}
-
-/// Whether any row is NULL is decided by the caller; this only reads digits.
-pub(super) fn digits(array: &ArrayRef, row: usize) -> i128 {
-    debug_assert!(array.is_valid(row), "NULL has no digits");
-    array.as_primitive::<Decimal128Type>().value(row)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, LargeStringBuilder, StringViewBuilder};
+use arrow::array::{ArrayRef, AsArray, LargeStringBuilder, StringViewBuilder};
 use arrow::datatypes::Int32Type;
 use kappa_types::text::normalize_jsonb;
 use kappa_types::{SqlError, SqlState, SqlType};

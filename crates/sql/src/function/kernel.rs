@@ -59,26 +59,6 @@ impl KernelFunction {
         let function = Arc::new(ScalarUDF::new_from_impl(function));
         Expr::ScalarFunction(ScalarFunction::new_udf(function, args))
     }
-
-    /// The SQL name or operator.
-    pub(crate) const fn sql_name(&self) -> &'static str {
-        self.name
-    }
-
-    /// The types of the arguments.
-    pub(crate) fn types(&self) -> &[SqlType] {
-        &self.types
-    }
-
-    /// The type of the result.
-    pub(crate) const fn returns(&self) -> &SqlType {
-        &self.returns
-    }
-}
-
-/// The kernel function inside a DataFusion function.
-pub(crate) fn kernel_of(function: &ScalarUDF) -> Option<&KernelFunction> {
-    function.inner().as_ref().downcast_ref::<KernelFunction>()
 }
 
 impl PartialEq for KernelFunction {

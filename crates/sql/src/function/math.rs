@@ -6,7 +6,7 @@ use datafusion::common::ScalarValue;
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::arithmetic::{division_by_zero, float_overflow, negate, out_of_range};
-use super::decimal::{self, WORKING_PRECISION, quotient, rescale, scale_of};
+use super::decimal::{self, WORKING_PRECISION, rescale, scale_of};
 use super::kernel::Arguments;
 use super::rows::{map1, map2, rows};
 use super::{Kernel, Overload};

@@ -4,6 +4,7 @@
 //! A name that no family has is looked up among DataFusion's functions.
 
 mod aggregate;
+mod aggregate_call;
 mod aggregate_exact;
 mod arithmetic;
 mod array;
@@ -25,20 +26,20 @@ mod rows;
 mod special;
 mod text;
 
-pub(crate) use aggregate::{AggregateChoice, choose_aggregate};
+pub(crate) use aggregate::choose_aggregate;
+pub(crate) use aggregate_call::{AggregateCall, called_aggregate};
 pub(crate) use arithmetic::arithmetic;
 pub(crate) use array::quantified;
 pub(crate) use call::{
     ALL, ANY, BINARY, CELL, Call, LITERAL, PARAMETER, UNARY, call_of, call_position, literal_text,
     name_at,
 };
-pub(crate) use cast::{CAST, cast_function, cut_to_length, is_cast_known};
+pub(crate) use cast::{cast_function, cut_to_length, is_cast_known};
 pub(crate) use context::FunctionContext;
-pub(crate) use decimal::WORKING_PRECISION;
 pub(crate) use interval::{interval_parts, moved_in_utc as moved};
-pub(crate) use kernel::{Kernel, KernelFunction, kernel_of};
+pub(crate) use kernel::{Kernel, KernelFunction};
 pub(crate) use overload::{
-    Argument, Body, Overload, Returns, choose_overload, undefined as undefined_function,
+    Body, Overload, Returns, choose_overload, undefined as undefined_function,
 };
 pub use registry::FunctionRegistry;
 pub(crate) use special::special;

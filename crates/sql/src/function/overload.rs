@@ -14,10 +14,6 @@ use crate::typing::{Family, Type, can_coerce_implicitly, family, is_preferred, s
 pub(crate) enum Argument {
     /// A type, whatever its modifiers.
     Is(SqlType),
-    /// Anything.
-    Any,
-    /// An array of anything.
-    AnyArray,
 }
 
 /// The type of the result.
@@ -132,7 +128,6 @@ fn is_exact(argument: Option<&Argument>, given: &SqlType) -> bool {
 fn is_possible(argument: Option<&Argument>, given: &Type) -> bool {
     match (argument, given) {
         (Some(Argument::Is(wanted)), Type::Known(given)) => can_coerce_implicitly(given, wanted),
-        (Some(Argument::AnyArray), Type::Known(given)) => matches!(given, SqlType::Array(_)),
         (Some(_), _) => true,
         (None, _) => false,
     }

@@ -2,6 +2,7 @@
 
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::functions::expr_fn;
+use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, lit};
 use kappa_types::{SqlError, SqlType};
 
@@ -24,11 +25,13 @@ pub(crate) fn special(
     if let Some(expr) = super::array::special(resolver, name, args, schema)? {
         return Ok(Some(expr));
     }
-    let texts = |args: &[Expr]| {
-        args.iter()
-            .map(|arg| resolver.coerce(arg.clone(), &SqlType::Text, schema, Conversion::Explicit))
-            .collect::<Result<Vec<_>, _>>()
+    let text = |arg: &Expr| {
+        if resolver.sql_type(arg, schema)? == SqlType::Boolean {
+            return Ok(letter(arg));
+        }
+        resolver.coerce(arg.clone(), &SqlType::Text, schema, Conversion::Explicit)
     };
+    let texts = |args: &[Expr]| args.iter().map(text).collect::<Result<Vec<_>, SqlError>>();
     Ok(Some(match (name, args) {
         ("concat", [_, ..]) => resolver.canonical(expr_fn::concat(texts(args)?), schema)?,
         ("concat_ws", [_, ..]) => {
@@ -83,4 +86,17 @@ fn moment(
 
 fn text_literal(text: &str) -> Result<Expr, SqlError> {
     Ok(lit(ScalarValue::Utf8View(Some(text.to_owned()))))
+}
+
+/// A boolean as its output function writes it.
+fn letter(value: &Expr) -> Expr {
+    let word = |word: &str| lit(ScalarValue::Utf8View(Some(word.to_owned())));
+    Expr::Case(Case {
+        expr: None,
+        when_then_expr: vec![
+            (Box::new(value.clone()), Box::new(word("t"))),
+            (Box::new(Expr::Not(Box::new(value.clone()))), Box::new(word("f"))),
+        ],
+        else_expr: None,
+    })
 }

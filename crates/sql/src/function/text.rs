@@ -69,7 +69,7 @@ fn slice(text: &str, start: i32, length: Option<i32>) -> Result<&str, SqlError> 
     let end = match length {
         Some(length) if length < 0 => {
             return Err(SqlError::new(
-                SqlState::DataException,
+                SqlState::SubstringError,
                 "negative substring length not allowed",
             ));
         }

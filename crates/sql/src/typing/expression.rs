@@ -19,7 +19,8 @@ use super::{Conversion, Parameters, Type, coerce, common_type, literal_of_array,
 use crate::error::from_datafusion;
 use crate::function::{
     ALL, ANY, BINARY, Body, CELL, Call, FunctionContext, FunctionRegistry, KernelFunction, LITERAL,
-    PARAMETER, Returns, UNARY, call_of, call_position, choose_aggregate, choose_overload,
+    PARAMETER, Returns, UNARY, call_of, call_position, called_aggregate, choose_aggregate,
+    choose_overload,
 };
 
 /// Turns expressions and plans without types into ones with PostgreSQL's.
@@ -268,10 +269,20 @@ impl<'a> Resolver<'a> {
         let name = call.plain_name();
         if let Some(op) = name.strip_prefix(BINARY) {
             let [left, right] = two(args)?;
+            if let "AND" | "OR" = op {
+                let left = self.boolean(left, schema, op)?;
+                let right = self.boolean(right, schema, op)?;
+                let op = if op == "AND" { Operator::And } else { Operator::Or };
+                return Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))));
+            }
             return self.binary(op, left, right, schema, call.position());
         }
         if let Some(op) = name.strip_prefix(UNARY) {
-            return self.unary(op, one(args)?, schema);
+            let operand = one(args)?;
+            if op == "NOT" {
+                return Ok(Expr::Not(Box::new(self.boolean(operand, schema, op)?)));
+            }
+            return self.unary(op, operand, schema);
         }
         for (prefix, all) in [(ANY, false), (ALL, true)] {
             if let Some(op) = name.strip_prefix(prefix) {
@@ -298,12 +309,8 @@ impl<'a> Resolver<'a> {
         let types = self.types_of(&args, schema)?;
         let own = self.registry.overloads(name);
         if let Some(overloads) = own {
-            let chosen = choose_overload(name, overloads, &types);
-            match chosen {
-                Ok(index) => return self.overload(&overloads[index], args, &types, schema),
-                Err(error) if self.registry.scalar(name).is_none() => return Err(error),
-                Err(_) => {}
-            }
+            let index = choose_overload(name, overloads, &types)?;
+            return self.overload(&overloads[index], args, &types, schema);
         }
         match self.registry.scalar(name) {
             Some(function) => {
@@ -359,7 +366,7 @@ impl<'a> Resolver<'a> {
         let AggregateFunction { func, params } = function;
         let args = self.settled_all(params.args, schema)?;
         let types = self.types_of(&args, schema)?;
-        let choice = choose_aggregate(&func, &types)?;
+        let choice = choose_aggregate(&called_aggregate(&func), &types)?;
         let args = args
             .into_iter()
             .zip(&choice.arguments)
@@ -395,7 +402,7 @@ impl<'a> Resolver<'a> {
         let types = self.types_of(&params.args, schema)?;
         let fun = match fun {
             WindowFunctionDefinition::AggregateUDF(aggregate) => {
-                let choice = choose_aggregate(&aggregate, &types)?;
+                let choice = choose_aggregate(&called_aggregate(&aggregate), &types)?;
                 params.args = params
                     .args
                     .into_iter()

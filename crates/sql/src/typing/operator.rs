@@ -95,7 +95,7 @@ impl Resolver<'_> {
         schema: &DFSchema,
     ) -> Result<Expr, SqlError> {
         let types = [self.type_of(&left, schema)?, self.type_of(&right, schema)?];
-        if self.registry.overloads(op).is_none() {
+        if op != "||" && self.registry.overloads(op).is_none() {
             return Err(undefined_operator(op, &types[0], &types[1]));
         }
         self.function(op, vec![left, right], schema).map_err(|error| match error.state {
@@ -346,7 +346,11 @@ impl Resolver<'_> {
 
 /// The type in which two operands of a comparison meet, if there is a comparison of it.
 pub(super) fn comparable_type(types: &[Type; 2]) -> Option<SqlType> {
-    let common = common_type(types)?;
+    let mut common = common_type(types)?;
+    if common == SqlType::Real && types.iter().filter_map(Type::known).any(|t| *t != common) {
+        // There is no comparison of real and another number: both become double precision.
+        common = SqlType::Double;
+    }
     let comparable = !matches!(common, SqlType::Json);
     comparable.then_some(common)
 }

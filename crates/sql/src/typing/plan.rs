@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, Filter, Join, Limit, LogicalPlan, Projection, Sort,
@@ -14,6 +15,7 @@ use kappa_types::{SqlError, SqlState, SqlType};
 use super::expression::no_common_type;
 use super::{Conversion, Resolver, Type, common_type};
 use crate::error::from_datafusion;
+use crate::function::literal_text;
 use crate::settled::settled_plan;
 
 /// Whether literals without a type stay so, because a node above decides.
@@ -82,7 +84,7 @@ impl Resolver<'_> {
                     .map(resolve)
                     .collect::<Result<Vec<_>, SqlError>>()?;
                 let node = Aggregate::try_new(Arc::new(input), group, calls).map_err(convert)?;
-                Ok(LogicalPlan::Aggregate(node))
+                self.canonical_columns(LogicalPlan::Aggregate(node))
             }
             LogicalPlan::Window(node) => self.window_plan(node, &names),
             LogicalPlan::Sort(node) => {
@@ -143,6 +145,29 @@ impl Resolver<'_> {
                 "Rewrite the query without it.",
             )),
         }
+    }
+
+    /// A plan whose columns have types of ours.
+    fn canonical_columns(&self, plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
+        let schema = Arc::clone(plan.schema());
+        let mut changed = false;
+        let mut exprs = Vec::with_capacity(schema.fields().len());
+        for column in schema.columns() {
+            let (relation, name) = (column.relation.clone(), column.name.clone());
+            let plain = Expr::Column(column);
+            let canonical = self.canonical(plain.clone(), &schema)?;
+            changed |= canonical != plain;
+            exprs.push(if canonical == plain {
+                plain
+            } else {
+                canonical.alias_qualified(relation, name)
+            });
+        }
+        if !changed {
+            return Ok(plan);
+        }
+        let node = Projection::try_new(exprs, Arc::new(plan)).map_err(convert)?;
+        Ok(LogicalPlan::Projection(node))
     }
 
     fn outer_columns(&self, columns: Vec<Expr>) -> Result<Vec<Expr>, SqlError> {
@@ -248,6 +273,7 @@ impl Resolver<'_> {
             .into_iter()
             .map(|input| self.plan_keeping(unwrap(input), Unknowns::Keep))
             .collect::<Result<Vec<_>, SqlError>>()?;
+        let inputs = inputs.into_iter().map(bare_literals).collect::<Result<Vec<_>, SqlError>>()?;
         let width = inputs.first().map_or(0, |input| input.schema().fields().len());
         if inputs.iter().any(|input| input.schema().fields().len() != width) {
             return Err(SqlError::new(
@@ -407,6 +433,49 @@ impl Resolver<'_> {
         let plan = subquery.subquery.as_ref().clone();
         subquery.subquery = Arc::new(self.converted(plan, &[Some(common)], None)?);
         Ok((left, subquery))
+    }
+}
+
+/// A plan in which literals that nothing gave a type are plain Utf8 values, which run.
+pub(crate) fn bare_literals(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
+    let bare = |expr: Expr| {
+        let transformed = expr.transform_down(|part| {
+            Ok(match literal_text(&part) {
+                Some(text) if matches!(part, Expr::ScalarFunction(_)) => {
+                    Transformed::yes(Expr::Literal(ScalarValue::Utf8(Some(text)), None))
+                }
+                _ => Transformed::no(part),
+            })
+        });
+        transformed.map(|transformed| transformed.data).map_err(convert)
+    };
+    match plan {
+        LogicalPlan::Projection(node) => {
+            let names = NamePreserver::new_for_projection();
+            let exprs = node
+                .expr
+                .into_iter()
+                .map(|expr| {
+                    let saved = names.save(&expr);
+                    bare(expr).map(|expr| saved.restore(expr))
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(LogicalPlan::Projection(Projection::try_new(exprs, node.input).map_err(convert)?))
+        }
+        LogicalPlan::Values(node) => {
+            let values = node
+                .values
+                .into_iter()
+                .map(|row| row.into_iter().map(bare).collect())
+                .collect::<Result<Vec<Vec<Expr>>, _>>()?;
+            Ok(LogicalPlan::Values(Values { schema: node.schema, values }))
+        }
+        LogicalPlan::SubqueryAlias(node) => {
+            let input = bare_literals(unwrap(node.input))?;
+            let node = SubqueryAlias::try_new(Arc::new(input), node.alias).map_err(convert)?;
+            Ok(LogicalPlan::SubqueryAlias(node))
+        }
+        other => Ok(other),
     }
 }
 

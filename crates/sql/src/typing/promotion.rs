@@ -4,7 +4,7 @@
 
 use kappa_types::SqlType;
 
-use super::types::{Family, Type, family};
+use super::types::{Type, family};
 
 /// Whether the types are the same but for modifiers.
 pub(crate) fn same_type(left: &SqlType, right: &SqlType) -> bool {
