@@ -37,7 +37,9 @@ pub(crate) async fn answer(text: &str, instance: &Arc<Instance>) -> Result<Strin
             let (kind, value) = question
                 .split_once(" '")
                 .ok_or_else(|| Failure::broken(format!("no value in \"{line}\"")))?;
-            let block = ask(&client, kind, &format!("'{value}")).await?;
+            let answer = ask(&client, kind, &format!("'{value}")).await;
+            // A refusal fills the block, so that the other questions keep their lines.
+            let block = answer.unwrap_or_else(|failure| refusal(&failure));
             write!(answers, "{line}\n{block}")
                 .map_err(|error| Failure::broken(error.to_string()))?;
         } else if line.starts_with('#') || line.is_empty() {
@@ -50,24 +52,31 @@ pub(crate) async fn answer(text: &str, instance: &Arc<Instance>) -> Result<Strin
     Ok(answers)
 }
 
-/// Compares an answered text with the file's; the error names the first line that differs.
+/// Differences that a report shows.
+const DIFFERENCE_COUNT_MAX: usize = 10;
+
+/// Compares an answered text with the file's; the error names the first lines that differ.
 pub(crate) fn compare(expected: &str, met: &str) -> Result<(), String> {
+    if expected.lines().count() != met.lines().count() {
+        return Err(format!("{PATH} has other questions: --target postgres --update answers them"));
+    }
     let mut question = "";
+    let mut differences = Vec::new();
     for (number, (expected, met)) in expected.lines().zip(met.lines()).enumerate() {
         if expected.starts_with("> ") {
             question = expected;
         }
         if expected != met {
-            return Err(format!(
-                "{question}\nexpected: {expected}\nbut met:  {met}\nat {PATH}:{}",
-                number + 1
-            ));
+            let place = format!("{PATH}:{}", number + 1);
+            differences
+                .push(format!("{question}\nexpected: {expected}\nbut met:  {met}\nat {place}"));
         }
     }
-    match expected.lines().count() == met.lines().count() {
-        true => Ok(()),
-        false => Err(format!("{PATH} has no answers: --target postgres --update writes them")),
+    if differences.is_empty() {
+        return Ok(());
     }
+    let shown = &differences[..differences.len().min(DIFFERENCE_COUNT_MAX)];
+    Err(format!("{} lines differ\n{}", differences.len(), shown.join("\n")))
 }
 
 /// Puts one value through every way in and out.
@@ -78,16 +87,14 @@ async fn ask(client: &Client, kind: &str, value: &str) -> Result<String, Failure
     }
     let insert =
         format!("INSERT INTO matrix VALUES ({value}, ARRAY[{value}::{kind}, NULL]), (NULL, NULL)");
-    if let Err(error) = client.batch_execute(&insert).await {
-        return Ok(format!("error {}\n", Failure::from(error).headline()));
-    }
+    client.batch_execute(&insert).await?;
     let rows = client.query("SELECT v, a FROM matrix WHERE v IS NOT NULL", &[]).await?;
     let row = rows.first().ok_or_else(|| Failure::broken(format!("{kind} {value} is lost")))?;
     let (Raw(binary), Raw(array_binary)) = (row.try_get(0)?, row.try_get(1)?);
     let texts = texts(client, "matrix").await?;
     let mut block = String::new();
     let present = texts.iter().find(|row| row.0.is_some()).cloned().unwrap_or_default();
-    let lines = [
+    let lines: [_; LINE_COUNT] = [
         ("text", present.0.unwrap_or_default()),
         ("binary", hex(&binary)),
         ("array", present.1.unwrap_or_default()),
@@ -101,6 +108,14 @@ async fn ask(client: &Client, kind: &str, value: &str) -> Result<String, Failure
     Ok(block)
 }
 
+/// The block of a question that was refused.
+fn refusal(failure: &Failure) -> String {
+    format!("error {}\n", failure.headline()) + &"-\n".repeat(LINE_COUNT - 1)
+}
+
+/// Lines of an answer.
+const LINE_COUNT: usize = 5;
+
 type Texts = Vec<(Option<String>, Option<String>)>;
 
 /// The ways in by which the rows print as they did.
@@ -110,27 +125,37 @@ async fn round_trips(
     raw: (Vec<u8>, Vec<u8>),
 ) -> Result<String, Failure> {
     let mut ways = Vec::new();
-    let insert = client.prepare("INSERT INTO matrix_copy VALUES ($1, $2)").await?;
-    let nothing = Option::<Raw>::None;
-    client.execute(&insert, &[&Raw(raw.0), &Raw(raw.1)]).await?;
-    client.execute(&insert, &[&nothing, &nothing]).await?;
-    if copies(client).await? == *texts {
+    if by_parameter(client, raw).await.is_ok() && copies(client).await? == *texts {
         ways.push("parameter");
     }
     for (way, options) in
         [("copy_text", "FORMAT text"), ("copy_csv", "FORMAT csv"), ("copy_binary", "FORMAT binary")]
     {
-        let out = format!("COPY matrix TO STDOUT WITH ({options})");
-        let parts: Vec<_> = client.copy_out(&out).await?.try_collect().await?;
-        let sink = client.copy_in(&format!("COPY matrix_copy FROM STDIN WITH ({options})")).await?;
-        futures::pin_mut!(sink);
-        sink.send(std::io::Cursor::new(parts.concat())).await?;
-        sink.finish().await?;
-        if copies(client).await? == *texts {
+        if by_copy(client, options).await.is_ok() && copies(client).await? == *texts {
             ways.push(way);
         }
     }
     Ok(ways.join(" "))
+}
+
+/// Writes the rows to the copy as binary parameters.
+async fn by_parameter(client: &Client, raw: (Vec<u8>, Vec<u8>)) -> Result<(), Failure> {
+    let insert = client.prepare("INSERT INTO matrix_copy VALUES ($1, $2)").await?;
+    let nothing = Option::<Raw>::None;
+    client.execute(&insert, &[&Raw(raw.0), &Raw(raw.1)]).await?;
+    client.execute(&insert, &[&nothing, &nothing]).await?;
+    Ok(())
+}
+
+/// Writes the rows to the copy by COPY out and COPY in.
+async fn by_copy(client: &Client, options: &str) -> Result<(), Failure> {
+    let out = format!("COPY matrix TO STDOUT WITH ({options})");
+    let parts: Vec<_> = client.copy_out(&out).await?.try_collect().await?;
+    let sink = client.copy_in(&format!("COPY matrix_copy FROM STDIN WITH ({options})")).await?;
+    futures::pin_mut!(sink);
+    sink.send(std::io::Cursor::new(parts.concat())).await?;
+    sink.finish().await?;
+    Ok(())
 }
 
 /// The rows of the copy as text; they are taken away.
@@ -193,6 +218,7 @@ mod tests {
         assert!(compare(expected, expected).is_ok());
         let error = compare(expected, &expected.replace("text 2", "text 3")).unwrap_err();
         assert!(error.contains("> int '2'\nexpected: text 2\nbut met:  text 3"), "{error}");
+        assert!(error.starts_with("1 lines differ"), "{error}");
         assert!(compare("> int '1'\n", expected).is_err());
     }
 }

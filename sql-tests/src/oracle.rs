@@ -79,7 +79,7 @@ async fn check_way(session: &mut Session, view: &View) -> Result<(), Failure> {
     let is_incremental = |line: &&str| line.contains("[incremental");
     let is_node = |line: &&str| line.trim_end().ends_with(']');
     let has_slow = lines.iter().filter(|line| is_node(line)).any(|line| !is_incremental(line));
-    if has_slow || !lines.iter().any(|line| is_incremental(line)) {
+    if has_slow || !lines.iter().any(is_incremental) {
         let what = "a node does not run incrementally";
         return Err(Failure::broken(format!(
             "oracle: view {}: {what}\n{}",

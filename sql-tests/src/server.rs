@@ -124,6 +124,8 @@ fn command(options: &ServerOptions) -> Result<Command, Failure> {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KAPPADB_")) {
         command.env_remove(name);
     }
+    // The place of a panic is what a report needs; its backtrace would push it out of the log's end.
+    command.env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
     Ok(command)
 }
