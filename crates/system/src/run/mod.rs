@@ -10,6 +10,7 @@ mod aggregate;
 mod arithmetic;
 mod expr;
 mod from;
+mod join;
 mod pattern;
 mod query;
 mod select;
