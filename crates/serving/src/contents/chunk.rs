@@ -50,19 +50,36 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    /// A chunk of new rows that own their memory and all begin at `begin`.
+    pub(super) fn fresh(rows: RecordBatch, begin: Timestamp) -> Self {
+        let ends = std::iter::repeat_with(|| AtomicU64::new(Timestamp::MAX.0));
+        let ends = ends.take(rows.num_rows()).collect();
+        Self::with_ends(rows, vec![Run { first_row: 0, begin }], ends, 0)
+    }
+
     /// A chunk of rows that own their memory.
     pub(super) fn new(rows: RecordBatch, begins: Vec<Run>, ends: Vec<Timestamp>) -> Self {
+        let ended_count = ends.iter().filter(|end| **end != Timestamp::MAX).count();
+        let ends = ends.into_iter().map(|end| AtomicU64::new(end.0)).collect();
+        Self::with_ends(rows, begins, ends, ended_count)
+    }
+
+    fn with_ends(
+        rows: RecordBatch,
+        begins: Vec<Run>,
+        ends: Box<[AtomicU64]>,
+        ended_count: usize,
+    ) -> Self {
         assert!(rows.num_rows() > 0 && rows.num_rows() <= CHUNK_ROW_COUNT_MAX);
         assert_eq!(rows.num_rows(), ends.len());
         debug_assert_eq!(begins.first().map(|run| run.first_row), Some(0));
         debug_assert!(begins.is_sorted_by(|left, right| left.begin < right.begin));
-        let ended_count = ends.iter().filter(|end| **end != Timestamp::MAX).count();
         let columns = rows.columns().iter();
         let rows_size: usize = columns.map(|column| column.get_array_memory_size()).sum();
         Self {
             size_bytes: rows_size + ends.len() * 8 + begins.len() * 16 + size_of::<Self>(),
             begins,
-            ends: ends.into_iter().map(|end| AtomicU64::new(end.0)).collect(),
+            ends,
             ended_count: AtomicU32::new(u32::try_from(ended_count).expect("at most 65536")),
             ranges: rows.columns().iter().map(|_| OnceLock::new()).collect(),
             index: OnceLock::new(),

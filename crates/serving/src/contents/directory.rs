@@ -130,8 +130,11 @@ impl Directory {
         let slots = match (self.slots.as_mut(), new) {
             (None, _) => None,
             (Some(slots), NewSlots::Add) => {
-                let added = rows.map(|row| slots.add(Place { chunk: number, row }));
-                Some(added.collect::<Result<Vec<_>, _>>()?)
+                let mut added = Vec::with_capacity(chunk.row_count());
+                for row in rows {
+                    added.push(slots.add(Place { chunk: number, row })?);
+                }
+                Some(added)
             }
             (Some(slots), NewSlots::Keep(kept)) => {
                 assert_eq!(kept.len(), chunk.row_count(), "one slot per row");

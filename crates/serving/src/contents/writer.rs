@@ -16,7 +16,7 @@ use arrow::datatypes::SchemaRef;
 use kappa_types::{DeltaBatch, Timestamp};
 use parking_lot::Mutex;
 
-use super::chunk::{CHUNK_ROW_COUNT_MAX, Chunk, Run};
+use super::chunk::{CHUNK_ROW_COUNT_MAX, Chunk};
 use super::directory::{Directory, NewSlots};
 use super::history::History;
 use super::index::Index;
@@ -255,9 +255,8 @@ impl Writer {
         let mut kept = vec![true; added.num_rows()];
         for (row, hash) in missed.hashes.iter().enumerate() {
             let candidates = by_hash.get_mut(hash);
-            let equal = |other: &usize| {
-                equal_rows(added.columns(), *other, missed.rows.columns(), row)
-            };
+            let equal =
+                |other: &usize| equal_rows(added.columns(), *other, missed.rows.columns(), row);
             let found = candidates.and_then(|rows| {
                 let place = rows.iter().position(equal)?;
                 Some(rows.swap_remove(place))
@@ -295,8 +294,7 @@ impl Writer {
             let count = (rows.num_rows() - first).min(CHUNK_ROW_COUNT_MAX);
             let part = owned(&rows.slice(first, count));
             let hashes = self.index.is_some().then(|| self.hashes(&part));
-            let begins = vec![Run { first_row: 0, begin: time }];
-            let chunk = Chunk::new(part, begins, vec![Timestamp::MAX; count]);
+            let chunk = Chunk::fresh(part, time);
             let new = match new {
                 NewSlots::Add => NewSlots::Add,
                 NewSlots::Keep(slots) => NewSlots::Keep(&slots[first..first + count]),
