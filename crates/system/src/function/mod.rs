@@ -205,11 +205,8 @@ pub(crate) struct SetFunction {
     pub(crate) optional: usize,
     /// The columns, given the types of the arguments.
     pub(crate) columns: fn(&[PgType]) -> Vec<(String, PgType)>,
-    pub(crate) evaluate: EvaluateSet,
+    pub(crate) evaluate: fn(&Session<'_>, &[Value], &[PgType]) -> Result<Vec<Row>, SqlError>,
 }
-
-/// The body of a [`SetFunction`]: values and their types to rows.
-pub(crate) type EvaluateSet = fn(&Session<'_>, &[Value], &[PgType]) -> Result<Vec<Row>, SqlError>;
 
 impl std::fmt::Debug for SetFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

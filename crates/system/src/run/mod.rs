@@ -10,7 +10,6 @@ mod aggregate;
 mod arithmetic;
 mod expr;
 mod from;
-mod join;
 mod pattern;
 mod query;
 mod select;

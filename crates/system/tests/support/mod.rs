@@ -167,7 +167,6 @@ fn reads_orders(columns: &[(u32, SqlType)]) -> Vec<Dependency> {
     vec![Dependency { relation: RelationId(1), columns }]
 }
 
-#[expect(clippy::too_many_lines, reason = "a list")]
 fn sketches() -> Vec<Sketch> {
     let plain = ColumnDefinition::default;
     let not_null = || ColumnDefinition { not_null: true, ..ColumnDefinition::default() };
