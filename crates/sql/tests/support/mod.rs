@@ -92,7 +92,12 @@ pub(crate) async fn rows(query: &BoundQuery) -> Result<Vec<Vec<Option<String>>>,
 }
 
 /// A relation for the catalogue: `name type, …`; NOT NULL and keys are given apart.
-pub(crate) fn relation(id: u32, name: &str, kind: RelationKind, columns: &[(&str, SqlType)]) -> Relation {
+pub(crate) fn relation(
+    id: u32,
+    name: &str,
+    kind: RelationKind,
+    columns: &[(&str, SqlType)],
+) -> Relation {
     let columns: Vec<Column> = columns
         .iter()
         .enumerate()
