@@ -159,8 +159,9 @@ impl State {
         assert!(group.lsn == self.durable_lsn + 1, "groups become durable in order");
         assert!(group.time > self.durable_time, "time moves forward");
         (self.durable_lsn, self.durable_time) = (group.lsn, group.time);
-        let mut changes = group.changes;
-        changes.extend(self.steps_of(&group.entries, group.time));
+        // Before the group's own changes, of which one may drop the relation.
+        let mut changes = self.steps_of(&group.entries, group.time);
+        changes.extend(group.changes);
         let wall_offset = group.wall_micros.wrapping_sub(group.time.micros());
         if wall_offset != self.meta.wall_offset(group.time) {
             changes.push(Change::Wall(group.time, wall_offset));

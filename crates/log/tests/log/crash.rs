@@ -41,6 +41,17 @@ fn acknowledged_rows_survive_power_cuts() {
     println!("{} crashes in {runs} runs", crashes.load(Ordering::Relaxed));
 }
 
+/// Says which run it was if the test fails.
+struct Context(String);
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("failed: {}", self.0);
+        }
+    }
+}
+
 /// One run of a log, with crashes looked at on the way.
 struct Run {
     random: fastrand::Rng,
@@ -86,6 +97,7 @@ impl Run {
     }
 
     fn run(mut self) {
+        let _context = Context(format!("KAPPA_SEED={} KAPPA_CRASHES=1", self.seed));
         for _ in 0..STEP_COUNT {
             self.step();
         }
@@ -279,9 +291,8 @@ impl Watcher {
                 }
             })));
         }
-        let context = || format!("KAPPA_SEED={} KAPPA_CRASHES=1, crash {seed:#x}", self.seed);
-        let log = open(&fs, &clock, seed)
-            .unwrap_or_else(|error| panic!("{}: does not open: {error}", context()));
+        let _context = Context(format!("seed {}, crash {seed:#x}", self.seed));
+        let log = open(&fs, &clock, seed).unwrap_or_else(|error| panic!("does not open: {error}"));
         sim.set_hook(None);
         check(&log, &journal);
         journal.restart(&log);
