@@ -34,6 +34,9 @@ use crate::{
 /// How long a writer waits at a time for room; it looks again then, whatever happened.
 const ROOM_WAIT: Duration = Duration::from_millis(100);
 
+/// Bytes of the buffer for groups that are kept from one to the next.
+const WRITE_BUFFER_BYTES_KEPT: usize = 2 << 20;
+
 /// Called for each commit when it has its place, in order, under the order lock.
 pub type Observer = Arc<dyn Fn(&PlacedCommit<'_>) + Send + Sync>;
 
@@ -69,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) dirs: Mutex<HashSet<RelationId>>,
     /// Salts and file names.
     pub(crate) random: Mutex<fastrand::Rng>,
+    /// What the writer of a group puts it together in.
+    pub(crate) write_buffer: Mutex<Vec<u8>>,
     /// Held while rows are sealed.
     pub(crate) sealing: Mutex<()>,
     /// Held while segments are merged.
@@ -496,11 +501,15 @@ impl Shared {
 
     /// Makes a group durable, and then visible.
     fn write(&self, group: PlacedGroup, durable_lsn: u64) -> Result<GroupDone, Error> {
-        let bytes = group_bytes(&group.header(durable_lsn), &group.frames);
+        let mut bytes = self.write_buffer.lock();
+        group_bytes(&group.header(durable_lsn), &group.frames, &mut bytes);
         let file = &group.file.file;
         file.write_all_at(&bytes, group.offset)
             .and_then(|()| file.sync_data()) // wal_sync
             .map_err(|error| self.wal.fatal("write the log", error))?;
+        bytes.clear();
+        bytes.shrink_to(WRITE_BUFFER_BYTES_KEPT);
+        drop(bytes);
         let done = GroupDone {
             lsn: group.lsn,
             time: group.time,

@@ -83,6 +83,7 @@ pub(crate) fn open(
         schemas: RwLock::new(schemas),
         dirs: Mutex::new(dirs.into_iter().collect()),
         random: Mutex::new(random),
+        write_buffer: Mutex::new(Vec::new()),
         sealing: Mutex::new(()),
         merging: Mutex::new(()),
         closed: AtomicBool::new(false),

@@ -32,8 +32,14 @@ const GROW_WITHIN_MICROS: i64 = 5_000_000;
 /// … and one that took longer than this by one of half the size.
 const SHRINK_AFTER_MICROS: i64 = 60_000_000;
 
-/// Files ready before they are needed.
+/// Files ready before they are needed …
 const SPARE_COUNT: usize = 2;
+
+/// … and from this size on, which takes longer to fill than to make.
+const SPARE_COUNT_LARGE: usize = 1;
+
+/// Bytes of a large file.
+const LARGE_FILE_BYTES: u64 = 32 << 20;
 
 /// Where the members of one group wait.
 #[derive(Debug, Default)]
@@ -353,7 +359,8 @@ impl Order {
         {
             return Some(FileTask::Remove(self.free.swap_remove(at)));
         }
-        if self.spares.len() < SPARE_COUNT || needed {
+        let count = if wanted < LARGE_FILE_BYTES { SPARE_COUNT } else { SPARE_COUNT_LARGE };
+        if self.spares.len() < count || needed {
             let generation = self.next_generation;
             self.next_generation += 1;
             let same = self.free.iter().position(|file| file.header.size_bytes == wanted);

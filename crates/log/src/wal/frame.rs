@@ -111,13 +111,14 @@ impl Frame {
     }
 }
 
-/// A whole group as it is written: header, frames, zeros up to the next block.
-pub(crate) fn group_bytes(header: &GroupHeader, frames: &[Frame]) -> Vec<u8> {
+/// Makes `out` a whole group as it is written: header, frames, zeros up to the next block.
+pub(crate) fn group_bytes(header: &GroupHeader, frames: &[Frame], out: &mut Vec<u8>) {
     let size_bytes = padded(GROUP_HEADER_SIZE_BYTES as u64 + header.body_size_bytes) as usize;
-    let mut out = Vec::with_capacity(size_bytes);
-    header.encode(&mut out);
+    out.clear();
+    out.reserve(size_bytes);
+    header.encode(out);
     for frame in frames {
-        frame.encode(&mut out);
+        frame.encode(out);
     }
     assert_eq!(
         out.len() as u64,
@@ -125,7 +126,6 @@ pub(crate) fn group_bytes(header: &GroupHeader, frames: &[Frame]) -> Vec<u8> {
         "the size of a group is known when it is placed"
     );
     out.resize(size_bytes, 0);
-    out
 }
 
 /// The frames of a group's body, each checked against its CRC before anything else reads it.

@@ -157,6 +157,9 @@ fn a_flipped_bit_anywhere_is_never_a_wrong_row() {
             left.damage(&path, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
             match outcome(&left, &journal, &format!("{name}, bit {bit}")) {
                 None => refused += 1,
+                Some(_) if path.extension() == Some("parquet".as_ref()) => {
+                    assert!(bit < 32, "{name}, bit {bit}: only the magic at the start is not read");
+                }
                 Some(kept) => assert!(
                     kept == all || (is_wal && kept == all - 1),
                     "{name}, bit {bit}: {kept} of {all}"
