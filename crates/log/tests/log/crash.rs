@@ -179,12 +179,12 @@ impl Run {
                 let (id, _) = self.ids(1);
                 entry.ddl = Some(format!("edit {id} {}", "x".repeat(length)));
             }
-            3 if relation == RELATIONS[2] => {
+            3..6 if relation == RELATIONS[2] => {
                 entry.dropped = Some(relation);
                 self.is_dropped = true;
                 commit.schemas.clear();
             }
-            4..6 => {
+            6..8 => {
                 let ids = self.random.i64(1..4);
                 let ids = self.ids(ids);
                 entry.add_rows(&mut commit, (relation, version, RowKind::Rejects), ids, None);

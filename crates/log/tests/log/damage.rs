@@ -53,11 +53,11 @@ fn open_log(sim: &SimFs) -> Result<Log, Error> {
 
 /// The WAL file in use, and where its groups begin and the last ends.
 fn wal(sim: &SimFs) -> (PathBuf, Vec<usize>) {
-    let files =
-        sim.files().into_iter().filter(|(path, _)| path.extension() == Some("wal".as_ref()));
+    let mut files = sim.files();
+    files.retain(|(path, _)| path.extension() == Some("wal".as_ref()));
     let (path, bytes) = files
-        .filter(|(_, bytes)| bytes[BLOCK..].starts_with(b"KGRP"))
-        .next_back()
+        .into_iter()
+        .rfind(|(_, bytes)| bytes[BLOCK..].starts_with(b"KGRP"))
         .expect("some file has groups");
     let mut ends: Vec<usize> = (1..bytes.len() / BLOCK)
         .map(|block| block * BLOCK)
