@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// Which bids.
 #[derive(Clone, Copy, Debug)]
-pub struct Bids {
+pub(crate) struct Bids {
     /// How many.
     pub row_count: u64,
     /// Distinct auctions.
@@ -28,7 +28,7 @@ const START_MILLIS: u64 = 1_704_067_200_000;
 
 /// One bid.
 #[derive(Clone, Copy, Debug)]
-pub struct Bid {
+pub(crate) struct Bid {
     /// Which auction.
     pub auction: i64,
     /// Who bids.
@@ -43,7 +43,7 @@ pub struct Bid {
 
 impl Bids {
     /// The bids, one after another.
-    pub fn iter(self) -> impl Iterator<Item = Bid> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = Bid> {
         let mut random = fastrand::Rng::with_seed(self.seed);
         (0..self.row_count).map(move |index| {
             let last = index * self.key_count / self.row_count;
@@ -69,7 +69,7 @@ impl Bids {
 
 impl Bid {
     /// Appends the bid as a line of CSV, as long as a Nexmark bid is: about 110 bytes.
-    pub fn write_csv(&self, out: &mut String) {
+    pub(crate) fn write_csv(&self, out: &mut String) {
         let Self { auction, bidder, price, channel, millis } = *self;
         let (seconds, milli) = ((millis / 1000) % 86_400, millis % 1000);
         let day = 1 + (millis - START_MILLIS) / 86_400_000;
@@ -84,7 +84,7 @@ impl Bid {
     }
 
     /// Appends the bid as a row of COPY binary.
-    pub fn write_binary(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_binary(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&6u16.to_be_bytes());
         let mut field = |bytes: &[u8]| {
             out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes());
@@ -109,20 +109,20 @@ impl Bid {
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// The source that the bids go into.
-pub const CREATE_SOURCE: &str = "CREATE SOURCE bids (auction bigint, bidder bigint, price bigint, \
+pub(crate) const CREATE_SOURCE: &str = "CREATE SOURCE bids (auction bigint, bidder bigint, price bigint, \
      channel text, url text, date_time timestamp, \
      WATERMARK FOR date_time AS date_time - INTERVAL '4 seconds')";
 
 /// Count, sum and highest price per auction and ten seconds.
-pub const W1: &str = "SELECT auction, window_start, count(*) AS bids, sum(price) AS total, \
+pub(crate) const W1: &str = "SELECT auction, window_start, count(*) AS bids, sum(price) AS total, \
      max(price) AS highest FROM TUMBLE(bids, date_time, INTERVAL '10 seconds') \
      GROUP BY auction, window_start";
 
 /// Bids per auction in the last ten seconds, every two.
-pub const W2: &str = "SELECT auction, window_start, count(*) AS bids \
+pub(crate) const W2: &str = "SELECT auction, window_start, count(*) AS bids \
      FROM HOP(bids, date_time, INTERVAL '2 seconds', INTERVAL '10 seconds') \
      GROUP BY auction, window_start";
 
 /// Count, sum and highest price per auction.
-pub const A1: &str = "SELECT auction, count(*) AS bids, sum(price) AS total, \
+pub(crate) const A1: &str = "SELECT auction, count(*) AS bids, sum(price) AS total, \
      max(price) AS highest FROM bids GROUP BY auction";

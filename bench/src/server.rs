@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
 /// A running server. Dropping it kills the process and removes the directory.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     port: u16,
     _dir: TempDir,
@@ -17,7 +17,7 @@ pub struct Server {
 
 impl Server {
     /// Starts the `kappadb` that stands beside this binary, with `workers` dataflow workers.
-    pub fn start(workers: usize) -> Result<Self> {
+    pub(crate) fn start(workers: usize) -> Result<Self> {
         let binary: PathBuf = std::env::current_exe()?.with_file_name("kappadb");
         let dir = tempfile::tempdir()?;
         let mut child = Command::new(&binary)
@@ -39,7 +39,7 @@ impl Server {
     }
 
     /// A new connection.
-    pub async fn connect(&self) -> Result<Client> {
+    pub(crate) async fn connect(&self) -> Result<Client> {
         let parameters = format!("host=127.0.0.1 port={} user=kappa dbname=kappa", self.port);
         let (client, connection) = tokio_postgres::connect(&parameters, NoTls).await?;
         tokio::spawn(connection);
@@ -47,7 +47,7 @@ impl Server {
     }
 
     /// User and system time of the process so far, seconds.
-    pub fn cpu_seconds(&self) -> Result<f64> {
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The command name may hold spaces; the numbers follow its closing parenthesis.
         let fields: Vec<&str> =
@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// Anonymous resident memory, bytes.
-    pub fn anonymous_bytes(&self) -> Result<u64> {
+    pub(crate) fn anonymous_bytes(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line =
             status.lines().find(|line| line.starts_with("RssAnon:")).context("no RssAnon")?;

@@ -12,7 +12,7 @@ use crate::server::Server;
 
 /// What to run.
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Seconds per number of clients.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 /// Runs 1, 8 and 32 clients.
-pub async fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let server = Server::start(options.workers)?;
     let client = server.connect().await?;
     client

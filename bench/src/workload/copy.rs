@@ -13,7 +13,7 @@ use crate::server::Server;
 
 /// What to run.
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Bids of one run.
     #[arg(long, default_value_t = 2_000_000)]
     rows: u64,
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// Runs every case, interleaved.
-pub async fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let bids = Bids {
         row_count: options.rows,
         key_count: options.keys,

@@ -15,7 +15,7 @@ use crate::server::Server;
 
 /// What to run.
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Seconds of measuring.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -31,7 +31,7 @@ pub struct Options {
 const LOAD_ROW_COUNT: u64 = 8_192;
 
 /// Measures p50, p99 and the longest.
-pub async fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let server = Server::start(options.workers)?;
     let writer = server.connect().await?;
     let reader = server.connect().await?;

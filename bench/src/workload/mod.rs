@@ -1,9 +1,9 @@
 //! One file per workload. Each head states the limit first, so that a result is read against it.
 
-pub mod commits;
-pub mod copy;
-pub mod fresh;
-pub mod replay;
+pub(crate) mod commits;
+pub(crate) mod copy;
+pub(crate) mod fresh;
+pub(crate) mod replay;
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ const MESSAGE_BYTES: usize = 256 << 10;
 
 /// In which form bids are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// COPY … (FORMAT csv)
     Csv,
     /// COPY … (FORMAT binary)
@@ -25,7 +25,7 @@ pub enum Form {
 }
 
 /// The messages of one COPY, made before anything is measured.
-pub fn messages(bids: Bids, form: Form) -> Vec<Bytes> {
+pub(crate) fn messages(bids: Bids, form: Form) -> Vec<Bytes> {
     let mut messages = Vec::new();
     match form {
         Form::Csv => {
@@ -54,7 +54,7 @@ pub fn messages(bids: Bids, form: Form) -> Vec<Bytes> {
 }
 
 /// One COPY of prepared messages into `bids`; returns the rows acknowledged.
-pub async fn copy(client: &Client, messages: &[Bytes], form: Form) -> Result<u64> {
+pub(crate) async fn copy(client: &Client, messages: &[Bytes], form: Form) -> Result<u64> {
     let format = if form == Form::Csv { "csv" } else { "binary" };
     let sink = client.copy_in(&format!("COPY bids FROM STDIN (FORMAT {format})")).await?;
     futures::pin_mut!(sink);

@@ -13,7 +13,7 @@ use crate::server::Server;
 
 /// What to run.
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Bids in the history.
     #[arg(long, default_value_t = 10_000_000)]
     rows: u64,
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 /// Loads the history once, then rebuilds each view in turn.
-pub async fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let server = Server::start(options.workers)?;
     let client = server.connect().await?;
     client.batch_execute(CREATE_SOURCE).await?;

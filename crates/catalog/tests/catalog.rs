@@ -1,6 +1,14 @@
 //! Statements on a catalogue, and what is left after a start from the log alone, from the index, and
 //! from an index that is damaged, old or of another log.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::path::Path;
 
 use bytes::Bytes;

@@ -1,6 +1,14 @@
 //! The reference page of connectors and formats is written from the lists in the code. With
 //! `KAPPA_UPDATE=1` this test writes it; without, it fails when the page is stale.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::fmt::Write;
 use std::path::Path;
 

@@ -1,6 +1,14 @@
 //! Sources on their threads, through the public interface: a sink that fails, stops, retries and
 //! panics. Threads tell the test what they did through channels; the test never sleeps.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -1,5 +1,13 @@
 //! The tutorial's files are read whole and without a reject, into the columns the tutorial declares.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

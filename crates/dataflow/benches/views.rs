@@ -6,6 +6,13 @@
 //! row per input row (about 20 ns while the window's table is in cache) and puts out two rows per
 //! group and step; contents take those at about 50 ns each.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::sync::Arc;

@@ -6,6 +6,14 @@
 //!
 //! `cargo run --release -p kappa-serving --example rates [bids] [auctions] [apply|slots]`
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

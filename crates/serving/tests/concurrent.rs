@@ -3,6 +3,14 @@
 //! The writer moves amounts between accounts, so that the sum over all rows is the same at every
 //! boundary, however rows are appended, replaced, merged and forgotten meanwhile.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

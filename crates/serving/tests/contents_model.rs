@@ -1,5 +1,13 @@
 //! Contents against a naive model: a list of rows with counts for every time, by seed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -4,6 +4,14 @@
 //! twice), `del=1/a` or `del=2@1/a` (taken away).
 //! Update the answers with `UPDATE_GOLDENFILES=1 cargo test -p kappa-serving --test scripts`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;

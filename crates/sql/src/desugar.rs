@@ -273,10 +273,15 @@ fn before(expr: &mut Expr) -> Result<(), SqlError> {
             let taken = std::mem::replace(expr, Expr::value(Value::Null));
             *expr = between(taken);
         }
-        Expr::Cast { expr: operand, .. } => {
-            // A number such as 1e308 is read by the type it is cast to: numeric could not hold it.
+        Expr::Cast { expr: operand, data_type, .. } => {
+            // A number such as 1e308 is read as the float it is cast to: numeric could not hold it.
+            let float = matches!(
+                crate::parse::sql_type(data_type),
+                Ok(kappa_types::SqlType::Real | kappa_types::SqlType::Double)
+            );
             if let Expr::Value(ValueWithSpan { value, .. }) = operand.as_mut()
                 && let Value::Number(number, _) = value
+                && float
                 && number.contains(['e', 'E'])
             {
                 *value = Value::SingleQuotedString(number.clone());

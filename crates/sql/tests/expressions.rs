@@ -4,6 +4,14 @@
 //! A line that begins with `~` gives our answer to the expression above it where it differs on
 //! purpose: type, value, and why.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 mod support;
 
 use support::{planner, query, rows};

@@ -11,6 +11,14 @@
 //! ```
 //! `UPDATE=1 cargo test` writes the answers anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 mod support;
 
 use std::fmt::Write as _;

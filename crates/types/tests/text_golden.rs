@@ -1,6 +1,14 @@
 //! Every input text is read and written as PostgreSQL 15 reads and writes it, or refused with the
 //! same code and message. `golden/text.tsv` holds PostgreSQL's answers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests and examples fail by panicking, and tell their story in one place"
+)]
+
 use kappa_types::SqlType;
 use kappa_types::text::{ColumnFormatter, TextOptions, named_zone, parse_value};
 

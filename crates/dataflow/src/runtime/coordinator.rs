@@ -209,11 +209,10 @@ impl Coordinator {
         for entry in &group.entries {
             if let (Some(new), Some(known)) =
                 (entry.watermark, self.watermarks.get_mut(&entry.relation))
+                && known.is_none_or(|known| new > known)
             {
-                if known.is_none_or(|known| new > known) {
-                    *known = Some(new);
-                    rose = true;
-                }
+                *known = Some(new);
+                rose = true;
             }
         }
         rose && self.versions.values().any(|version| {

@@ -145,7 +145,7 @@ fn plan(fixture: &Fixture, rng: &mut Rng, depth: usize, append_only: bool) -> No
             let Some(long) = of_type(&joined, rng, &SqlType::BigInt) else { return joined };
             let residual = binary(column(&joined, long), Binary::Lt, literal(rng.i64(-5..15)));
             let Operator::Join { left, right, kind, .. } = joined.operator else { unreachable!() };
-            let arranged = |node: Box<Node>| match (*node).operator {
+            let arranged = |node: Box<Node>| match node.operator {
                 Operator::Arrange { input, key } => (*input, key),
                 _ => unreachable!(),
             };

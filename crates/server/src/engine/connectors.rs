@@ -101,7 +101,7 @@ impl Connectors {
 ///
 /// # Errors
 /// 22023 and 0A000 for options of the format.
-pub fn spec(
+pub(super) fn spec(
     relation: RelationId,
     connector: &Connector,
     schema: Schema,

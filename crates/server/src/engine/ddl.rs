@@ -197,12 +197,12 @@ impl Applier {
         let paused = rebuild.phase == RebuildPhase::Paused;
         let limit = rebuild.options.rate_limit;
         let shadows = materialized(&rebuild.definitions);
-        let installs = shadows
+
+        shadows
             .filter_map(|definition| {
                 self.install(definition, snapshot, &rebuild.definitions, limit, paused)
             })
-            .collect();
-        installs
+            .collect()
     }
 
     /// The installation of one version. Inputs that are in `shadows` are read in their new version.

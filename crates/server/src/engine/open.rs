@@ -202,7 +202,7 @@ impl Engine {
 const MANUAL_CLOCK_START_MICROS: i64 = 1_893_456_000_000_000;
 
 fn open_log(dir: &Path, clock: &Arc<dyn Clock>) -> Result<Log> {
-    let fs = Arc::new(RealFs::default());
+    let fs = Arc::new(RealFs);
     Log::open(fs, dir, Arc::clone(clock), LogOptions::default())
         .with_context(|| format!("cannot open the data directory {}", dir.display()))
 }

@@ -366,8 +366,9 @@ impl Session {
         }
         // The values are expressions, so they are what a query without FROM makes of them.
         let pairs = execute.values.iter().zip(types);
-        let casts: Vec<String> =
-            pairs.map(|(value, sql_type)| format!("CAST({value} AS {})", sql_type.name())).collect();
+        let casts: Vec<String> = pairs
+            .map(|(value, sql_type)| format!("CAST({value} AS {})", sql_type.name()))
+            .collect();
         let statement = kappa_sql::parse(&format!("SELECT {}", casts.join(", ")))?;
         let cut = self.cut().await?;
         let Bound::Query(query) = self.bind(&cut.snapshot, &statement, &[])? else {
@@ -376,8 +377,9 @@ impl Session {
         let reader = self.reader(cut, None, context);
         let rows = collect(&self.state(), &reader, &query, &[]).await?;
         let row = rows.into_iter().find(|batch| batch.num_rows() == 1);
-        row.map(|row| row.columns().to_vec())
-            .ok_or_else(|| SqlError::new(SqlState::InternalError, "a SELECT without FROM has a row"))
+        row.map(|row| row.columns().to_vec()).ok_or_else(|| {
+            SqlError::new(SqlState::InternalError, "a SELECT without FROM has a row")
+        })
     }
 
     fn deallocate(&mut self, deallocate: &Deallocate) -> Result<Outcome, SqlError> {

@@ -285,12 +285,11 @@ fn job(
             dependent.dependencies.iter().any(|dependency| set.contains(&dependency.relation))
         };
         match &dependent.kind {
-            RelationKind::View { .. } => {
+            RelationKind::View { .. }
                 // A plain view passes on what it reads.
-                if reads(&redefined) || reads(&inlined) {
+                if (reads(&redefined) || reads(&inlined)) => {
                     inlined.insert(id);
                 }
-            }
             RelationKind::MaterializedView { emit_on_close, .. } => {
                 let touched = reads(&redefined) || reads(&inlined);
                 let carried = touched

@@ -397,7 +397,7 @@ fn show_duration(micros: u64) -> String {
         (1_000_000, "s"),
         (1_000, "ms"),
     ];
-    match UNITS.iter().find(|(unit, _)| micros > 0 && micros % unit == 0) {
+    match UNITS.iter().find(|(unit, _)| micros > 0 && micros.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("{}{name}", micros / unit),
         None if micros == 0 => "0".to_owned(),
         None => format!("{micros}us"),

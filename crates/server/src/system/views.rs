@@ -36,7 +36,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
                 .get(relation.version)
                 .map_or(0, |contents| contents.rows.row_count(cut.at).unwrap_or(0) as u64);
             rows.push(vec![
-                Cell::Text(super::shown_name(&relation)),
+                Cell::Text(super::shown_name(relation)),
                 Cell::Time(frontier.micros()),
                 Cell::count(newest.0.saturating_sub(frontier.0) / 1_000),
                 Cell::count(row_count),

@@ -43,7 +43,7 @@ fn object(
     types: &[PgType],
     colon: &str,
 ) -> Result<Value, SqlError> {
-    if values.len() % 2 != 0 {
+    if !values.len().is_multiple_of(2) {
         let message = "argument list must have even number of elements";
         return Err(SqlError::new(SqlState::InvalidParameterValue, message));
     }

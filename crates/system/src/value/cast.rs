@@ -116,7 +116,7 @@ fn scalar_cast(
 fn float_to_integer(value: f64, to: Base) -> Result<Value, SqlError> {
     let rounded = value.round_ties_even();
     // 2^63 is exact as a float, and the first that does not fit.
-    if !(-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18).contains(&rounded) {
+    if !(-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&rounded) {
         let message = format!("{} out of range", to.display_name());
         return Err(SqlError::new(SqlState::NumericValueOutOfRange, message));
     }

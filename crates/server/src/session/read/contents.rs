@@ -21,7 +21,7 @@ use crate::engine::Cut;
 
 /// A materialized view at a cut.
 #[derive(Debug)]
-pub struct ContentsTable {
+pub(super) struct ContentsTable {
     contents: Arc<ViewContents>,
     cut: Cut,
     schema: Schema,
@@ -31,7 +31,7 @@ pub struct ContentsTable {
 impl ContentsTable {
     /// The contents of one version.
     #[must_use]
-    pub fn new(contents: Arc<ViewContents>, cut: Cut, schema: Schema) -> Self {
+    pub(super) fn new(contents: Arc<ViewContents>, cut: Cut, schema: Schema) -> Self {
         let arrow = schema.arrow();
         Self { contents, cut, schema, arrow }
     }
@@ -83,7 +83,7 @@ impl TableProvider for ContentsTable {
 
 /// Rows that are at hand: tables with a transaction's own changes, system relations.
 #[derive(Debug)]
-pub struct RowsTable {
+pub(super) struct RowsTable {
     arrow: SchemaRef,
     batches: Vec<RecordBatch>,
 }
@@ -91,7 +91,7 @@ pub struct RowsTable {
 impl RowsTable {
     /// Rows of one schema.
     #[must_use]
-    pub const fn new(arrow: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+    pub(super) const fn new(arrow: SchemaRef, batches: Vec<RecordBatch>) -> Self {
         Self { arrow, batches }
     }
 }

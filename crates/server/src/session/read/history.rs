@@ -33,7 +33,7 @@ const BATCHES_AHEAD_MAX: usize = 4;
 
 /// A source, read up to one time.
 #[derive(Debug)]
-pub struct HistoryTable {
+pub(super) struct HistoryTable {
     log: Log,
     relation: RelationId,
     kind: RowKind,
@@ -45,7 +45,7 @@ pub struct HistoryTable {
 impl HistoryTable {
     /// All rows of `relation` committed up to and including `until`.
     #[must_use]
-    pub fn new(log: Log, relation: RelationId, schema: Schema, until: Timestamp) -> Self {
+    pub(super) fn new(log: Log, relation: RelationId, schema: Schema, until: Timestamp) -> Self {
         let arrow = schema.arrow();
         Self { log, relation, kind: RowKind::Rows, schema, arrow, until }
     }
@@ -173,7 +173,7 @@ fn with_schema(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 
 /// A source's history, and the rows that the transaction has added to it itself.
 #[derive(Debug)]
-pub struct WithOwn {
+pub(super) struct WithOwn {
     history: HistoryTable,
     own: RowsTable,
 }
@@ -181,7 +181,7 @@ pub struct WithOwn {
 impl WithOwn {
     /// Both, one after the other.
     #[must_use]
-    pub const fn new(history: HistoryTable, own: RowsTable) -> Self {
+    pub(super) const fn new(history: HistoryTable, own: RowsTable) -> Self {
         Self { history, own }
     }
 }

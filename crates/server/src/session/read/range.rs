@@ -8,11 +8,11 @@ use kappa_types::{ColumnId, Schema};
 
 /// Column, least and greatest value of interest; integers as they are, dates in days, times in
 /// microseconds.
-pub type Range = (ColumnId, Option<i64>, Option<i64>);
+pub(super) type Range = (ColumnId, Option<i64>, Option<i64>);
 
 /// The ranges that all of `filters` together imply.
 #[must_use]
-pub fn ranges_of(filters: &[Expr], schema: &Schema) -> Vec<Range> {
+pub(super) fn ranges_of(filters: &[Expr], schema: &Schema) -> Vec<Range> {
     let mut ranges = Vec::new();
     for filter in filters {
         collect(filter, schema, &mut ranges);
