@@ -160,7 +160,6 @@ fn build_with(plan: &ViewPlan, context: &Context) -> Result<Stage, Error> {
     })
 }
 
-#[expect(clippy::too_many_lines, reason = "one short arm per node")]
 fn node(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error> {
     let child = |input: &Node| node(input, &path.child(0), context);
     let schema = || plan.schema.clone();

@@ -353,6 +353,7 @@ fn between(expr: Expr) -> Expr {
 }
 
 /// The rewritten form of an expression whose parts are rewritten.
+#[expect(clippy::too_many_lines, reason = "one short arm per form")]
 fn after(expr: Expr, registry: &FunctionRegistry) -> Result<Expr, SqlError> {
     let position = position_of(&expr);
     Ok(match expr {

@@ -296,16 +296,20 @@ async fn messages_sent_ahead_wait_in_the_socket() {
         let mut writer = ahead.socket.try_clone().unwrap();
         // Many more pipelined statements than any buffer holds, read by nobody until all are sent
         // would block for ever; so they are written by another thread.
-        let writing = std::thread::spawn(move || {
-            use std::io::Write;
-            let parse = client::frame(b'P', b"\0SELECT n FROM generate_series(1,100) AS n\0\0\0");
-            let bind = client::frame(b'B', b"\0\0\0\0\0\0\0\0");
-            let execute = client::frame(b'E', b"\0\0\0\0\0");
-            for _ in 0..2000 {
-                writer.write_all(&[&parse[..], &bind, &execute].concat()).unwrap();
-            }
-            writer.write_all(&client::frame(b'S', b"")).unwrap();
-        });
+        let writing = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || {
+                use std::io::Write;
+                let parse =
+                    client::frame(b'P', b"\0SELECT n FROM generate_series(1,100) AS n\0\0\0");
+                let bind = client::frame(b'B', b"\0\0\0\0\0\0\0\0");
+                let execute = client::frame(b'E', b"\0\0\0\0\0");
+                for _ in 0..2000 {
+                    writer.write_all(&[&parse[..], &bind, &execute].concat()).unwrap();
+                }
+                writer.write_all(&client::frame(b'S', b"")).unwrap();
+            })
+            .unwrap();
         let rows = ahead.until(b'Z').iter().filter(|message| message.kind == b'D').count();
         assert_eq!(rows, 200_000);
         writing.join().unwrap();

@@ -224,6 +224,7 @@ fn changes(store: &dyn MetaStore, before: &Snapshot, after: &Snapshot) -> Result
     Ok(batch)
 }
 
+#[expect(clippy::type_complexity, reason = "the same map before and after")]
 fn difference<I: Ord + Copy, T: Written>(
     store: &dyn MetaStore,
     prefix: &[u8],

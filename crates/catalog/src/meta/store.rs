@@ -11,6 +11,7 @@ pub(super) struct Broken(pub(super) String);
 pub(super) trait MetaStore: Send {
     /// The value of `key`.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Broken>;
+    #[expect(clippy::type_complexity, reason = "keys and values are bytes")]
     /// All keys that begin with `prefix`, in order, with their values.
     fn scan_prefix(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Broken>;
     /// Makes all changes or, if the process dies, none.

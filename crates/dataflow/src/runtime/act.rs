@@ -53,6 +53,7 @@ impl Coordinator {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "one installation, step by step")]
     fn install(&mut self, install: Install, at: Timestamp) -> Result<(), Error> {
         let id = install.version;
         if self.versions.contains_key(&id) {

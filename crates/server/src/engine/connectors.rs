@@ -170,7 +170,8 @@ impl CommitSink {
             if self.shutdown.is_requested() {
                 return Err(stopping());
             }
-            engine.store.wait_for_boundary_blocking(enough, BEHIND_WAIT);
+            // A timeout is what the loop is for.
+            let _ = engine.store.wait_for_boundary_blocking(enough, BEHIND_WAIT);
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ mod prepared;
 mod read;
 pub mod rebuild;
 pub mod replace;
+#[expect(clippy::module_inception, reason = "the session among what makes one up")]
 mod session;
 mod settings;
 mod show;

@@ -16,6 +16,7 @@
 mod changes;
 mod chunk;
 mod chunk_index;
+#[expect(clippy::module_inception, reason = "the contents among what makes them up")]
 mod contents;
 mod difference;
 mod directory;

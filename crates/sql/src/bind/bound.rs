@@ -239,6 +239,7 @@ pub struct BoundRebuild {
 }
 
 /// What to do.
+#[expect(clippy::large_enum_variant, reason = "one per statement, and boxed by its holder")]
 #[derive(Clone, Debug)]
 pub enum BoundRebuildAction {
     /// Begin.
@@ -263,6 +264,7 @@ pub enum BoundRebuildAction {
 }
 
 /// EXPLAIN.
+#[expect(clippy::large_enum_variant, reason = "one per statement, and boxed by its holder")]
 #[derive(Clone, Debug)]
 pub enum BoundExplain {
     /// The batch plan of a query or of the query inside a DML statement.

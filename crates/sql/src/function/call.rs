@@ -103,6 +103,7 @@ impl Hash for Call {
 }
 
 impl ScalarUDFImpl for Call {
+    #[expect(clippy::misnamed_getters, reason = "the full name is what DataFusion calls the name")]
     fn name(&self) -> &str {
         &self.full_name
     }

@@ -23,26 +23,7 @@ pub(super) fn overloads() -> Vec<Overload> {
         all.push(Overload::of("unary -", std::slice::from_ref(&number), same, negate));
     }
     all.push(Overload::new("unary -", &[SqlType::Interval], SqlType::Interval, negate));
-    for integer in [SqlType::SmallInt, SqlType::Integer, SqlType::BigInt] {
-        let pair = [integer.clone(), integer.clone()];
-        all.push(Overload::new("mod", &pair, integer.clone(), modulo));
-        all.push(Overload::new("unary ~", &[integer.clone()], integer.clone(), bit_not));
-        all.push(Overload::new("&", &pair, integer.clone(), bit_and));
-        all.push(Overload::new("|", &pair, integer.clone(), bit_or));
-        all.push(Overload::new("#", &pair, integer.clone(), bit_xor));
-        let shift = [integer.clone(), SqlType::Integer];
-        all.push(Overload::new("<<", &shift, integer.clone(), shift_left));
-        all.push(Overload::new(">>", &shift, integer.clone(), shift_right));
-    }
-    for (name, integer) in [
-        ("gcd", SqlType::Integer),
-        ("gcd", SqlType::BigInt),
-        ("lcm", SqlType::Integer),
-        ("lcm", SqlType::BigInt),
-    ] {
-        let kernel: Kernel = if name == "gcd" { gcd } else { lcm };
-        all.push(Overload::new(name, &[integer.clone(), integer.clone()], integer, kernel));
-    }
+    all.extend(integer_overloads());
     all.push(Overload::of("mod", &[NUMERIC, NUMERIC], wider, numeric_modulo));
     all.push(Overload::new("div", &[NUMERIC, NUMERIC], numeric(0), numeric_div));
     for (name, exact, float) in [
@@ -84,6 +65,36 @@ pub(super) fn overloads() -> Vec<Overload> {
         SqlType::Integer,
         width_bucket,
     ));
+    all
+}
+
+fn integer_overloads() -> Vec<Overload> {
+    let mut all = Vec::new();
+    for integer in [SqlType::SmallInt, SqlType::Integer, SqlType::BigInt] {
+        let pair = [integer.clone(), integer.clone()];
+        all.push(Overload::new("mod", &pair, integer.clone(), modulo));
+        all.push(Overload::new(
+            "unary ~",
+            std::slice::from_ref(&integer),
+            integer.clone(),
+            bit_not,
+        ));
+        all.push(Overload::new("&", &pair, integer.clone(), bit_and));
+        all.push(Overload::new("|", &pair, integer.clone(), bit_or));
+        all.push(Overload::new("#", &pair, integer.clone(), bit_xor));
+        let shift = [integer.clone(), SqlType::Integer];
+        all.push(Overload::new("<<", &shift, integer.clone(), shift_left));
+        all.push(Overload::new(">>", &shift, integer.clone(), shift_right));
+    }
+    for (name, integer) in [
+        ("gcd", SqlType::Integer),
+        ("gcd", SqlType::BigInt),
+        ("lcm", SqlType::Integer),
+        ("lcm", SqlType::BigInt),
+    ] {
+        let kernel: Kernel = if name == "gcd" { gcd } else { lcm };
+        all.push(Overload::new(name, &[integer.clone(), integer.clone()], integer, kernel));
+    }
     all
 }
 

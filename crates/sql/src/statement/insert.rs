@@ -31,6 +31,7 @@ pub struct OnConflict {
 }
 
 /// What happens to a row whose key is there already.
+#[expect(clippy::large_enum_variant, reason = "one per statement")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum ConflictAction {
     /// The new row is left out.

@@ -45,6 +45,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// An expression with all types decided, but for a literal or parameter that stands alone.
+    #[expect(clippy::too_many_lines, reason = "one short arm per node")]
     pub(crate) fn expr(&self, expr: Expr, schema: &DFSchema) -> Result<Expr, SqlError> {
         match expr {
             Expr::Literal(value, metadata) => literal(value, metadata),

@@ -34,6 +34,7 @@ impl Resolver<'_> {
     }
 
     /// A plan with all types decided, but for what `unknowns` says of its output columns.
+    #[expect(clippy::too_many_lines, reason = "one short arm per node")]
     pub(crate) fn plan_keeping(
         &self,
         plan: LogicalPlan,

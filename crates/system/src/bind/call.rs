@@ -163,7 +163,6 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// 42883 if it does not take these arguments.
-    #[expect(clippy::type_complexity, reason = "a call and its columns")]
     pub(super) fn set_call(
         &mut self,
         name: &str,

@@ -268,7 +268,6 @@ impl Binder<'_> {
         self.item(Source::Functions(sets, ordinality), named, alias, lateral)
     }
 
-    #[expect(clippy::type_complexity, reason = "a call and its columns")]
     fn table_call(
         &mut self,
         name: &str,

@@ -46,11 +46,6 @@ impl Append {
         }
     }
 
-    /// Rows so far.
-    pub(crate) const fn row_count(&self) -> u64 {
-        self.row_count
-    }
-
     /// All rows, of a table.
     pub(crate) fn rows(&self) -> Result<RecordBatch, SqlError> {
         concat_batches(&self.relation.schema.arrow(), &self.inline).map_err(arrow_error)
