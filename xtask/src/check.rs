@@ -56,8 +56,11 @@ fn clippy() -> Result<()> {
     project::run(project::cargo().args(arguments))
 }
 
+/// With the tests, since these add features to shared dependencies: alone, everything would be built
+/// a second time for them.
 fn build() -> Result<()> {
-    project::run(project::cargo().args(["build", "--workspace", "--locked"]))
+    let targets = ["--lib", "--bins", "--tests", "--examples"];
+    project::run(project::cargo().args(["build", "--workspace", "--locked"]).args(targets))
 }
 
 fn test() -> Result<()> {
