@@ -101,8 +101,7 @@ impl Session {
         parameters: Vec<ArrayRef>,
         context: &ExecuteContext,
     ) -> Result<Outcome, SqlError> {
-        let cut = self.cut().await?;
-        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        let (cut, bound) = self.cut_and_bound(prepared, body).await?;
         match bound.as_ref() {
             Bound::Query(query) => {
                 let reader = self.reader(cut, None, context);
@@ -423,7 +422,7 @@ impl Session {
 }
 
 /// The materialized views that a query scans.
-fn materialized_views(query: &BoundQuery) -> Vec<Arc<Relation>> {
+pub(super) fn materialized_views(query: &BoundQuery) -> Vec<Arc<Relation>> {
     let mut views = Vec::new();
     let walked = query.logical.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node

@@ -229,7 +229,11 @@ async fn wait(
                 let Some(rebuild) = snapshot.rebuild(id) else { return Ok(()) };
                 match &rebuild.phase {
                     RebuildPhase::Running | RebuildPhase::Paused => {}
-                    RebuildPhase::Applied | RebuildPhase::Waiting => return Ok(()),
+                    RebuildPhase::Applied | RebuildPhase::Waiting => {
+                        // However quick it was, whoever waited is told once.
+                        tell_progress(engine, id, context);
+                        return Ok(());
+                    }
                     RebuildPhase::Cancelled => {
                         return Err(SqlError::new(SqlState::QueryCanceled, "the rebuild was cancelled"));
                     }

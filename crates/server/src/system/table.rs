@@ -29,6 +29,12 @@ pub fn find(name: &str) -> Option<&'static SystemTable> {
     TABLES.iter().copied().find(|table| table.name == name)
 }
 
+/// Lists the tables in the system catalogue, before anyone asks it.
+pub fn declare_all() {
+    let declared = TABLES.iter().map(|table| (table.name.to_owned(), table.schema()));
+    kappa_system::declare(declared.collect());
+}
+
 impl SystemTable {
     /// Its columns, as every layer says them.
     #[must_use]

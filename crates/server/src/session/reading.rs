@@ -1,0 +1,80 @@
+//! When a statement reads: its cut, and waiting for views that are still being made.
+//!
+//! The one idea: after a start, views come back beside the first statements. Who reads one waits for
+//! it as for any boundary, up to `kappa.read_wait`; then it answers 55000 with its progress.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kappa_dataflow::Phase;
+use kappa_sql::{Bound, BoundQuery};
+use kappa_types::{SqlError, VersionId};
+
+use super::Session;
+use super::execute::materialized_views;
+use super::prepared::{Prepared, StatementBody};
+use super::session::READ_WAIT_MAX;
+use crate::engine::{Cut, Engine};
+
+/// How often a view that is waited for is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
+impl Session {
+    /// The cut of a statement, and the statement as bound at it. Views in it are complete there, if
+    /// that comes in time.
+    pub(super) async fn cut_and_bound(
+        &mut self,
+        prepared: &Prepared,
+        body: &StatementBody,
+    ) -> Result<(Cut, Arc<Bound>), SqlError> {
+        let is_fixed = self.transaction.as_ref().is_some_and(|open| open.cut.is_some());
+        let cut = self.cut().await?;
+        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        let coming = coming_views(&self.engine, &bound);
+        if is_fixed || coming.is_empty() || self.parameter("kappa.read") == "available" {
+            return Ok((cut, bound));
+        }
+        drop(cut);
+        let wait = self.duration("kappa.read_wait").unwrap_or(READ_WAIT_MAX);
+        let engine = Arc::clone(&self.engine);
+        let come = async {
+            let mut looks = tokio::time::interval(LOOK_INTERVAL);
+            while coming.iter().any(|version| is_coming(&engine, *version)) {
+                looks.tick().await;
+            }
+        };
+        // A view that takes longer says so itself when it is read.
+        let _ = tokio::time::timeout(wait, come).await;
+        if let Some(open) = &mut self.transaction {
+            open.cut = None;
+        }
+        let cut = self.cut().await?;
+        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        Ok((cut, bound))
+    }
+}
+
+/// The views that a statement reads and that are not complete yet.
+fn coming_views(engine: &Engine, bound: &Bound) -> Vec<VersionId> {
+    let Some(query) = query_of(bound) else { return Vec::new() };
+    let views = materialized_views(query).into_iter().map(|view| view.version);
+    views.filter(|version| is_coming(engine, *version)).collect()
+}
+
+fn is_coming(engine: &Engine, version: VersionId) -> bool {
+    engine.progress(version).is_some_and(|progress| {
+        matches!(progress.phase, Phase::Hydrating | Phase::CatchingUp)
+            || progress.live_from.is_some_and(|from| from > engine.store.boundary())
+    })
+}
+
+fn query_of(bound: &Bound) -> Option<&BoundQuery> {
+    match bound {
+        Bound::Query(query) => Some(query),
+        Bound::Insert(insert) => Some(&insert.rows),
+        Bound::Update(update) => Some(&update.rows),
+        Bound::Delete(delete) => Some(&delete.rows),
+        Bound::CopyOut(copy) => Some(&copy.query),
+        _ => None,
+    }
+}
