@@ -142,9 +142,9 @@ impl Mark<'_> {
                     mut options,
                 ) => {
                     let last = name.0.last().and_then(ObjectNamePart::as_ident).map(fold);
-                    let marked = factors.iter().any(|factor| {
-                        factor.is_marked && factor.name.as_ref().map(fold) == last
-                    });
+                    let marked = factors
+                        .iter()
+                        .any(|factor| factor.is_marked && factor.name.as_ref().map(fold) == last);
                     if marked {
                         options.opt_except = except(hidden_idents());
                     }
@@ -158,11 +158,7 @@ impl Mark<'_> {
         Ok(())
     }
 
-    fn joined(
-        &self,
-        from: &mut TableWithJoins,
-        factors: &mut Vec<Factor>,
-    ) -> Result<(), SqlError> {
+    fn joined(&self, from: &mut TableWithJoins, factors: &mut Vec<Factor>) -> Result<(), SqlError> {
         self.factor(&mut from.relation, Vec::new(), factors)?;
         for join in &mut from.joins {
             let merged = match constraint(&join.join_operator) {
@@ -250,7 +246,8 @@ fn star(
             left_out.extend(hidden_idents());
         }
         let options = WildcardAdditionalOptions { opt_except: except(left_out), ..options.clone() };
-        let kind = SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![name.clone()]));
+        let kind =
+            SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![name.clone()]));
         items.push(SelectItem::QualifiedWildcard(kind, options));
     }
     Ok(())

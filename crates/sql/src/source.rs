@@ -64,8 +64,8 @@ impl RelationSource {
     pub fn with_hidden(relation: Arc<Relation>) -> Self {
         let plain = Self::relation(relation, None);
         let [time, seq] = HIDDEN;
-        let hidden =
-            [SqlType::Timestamptz.field(time, true), SqlType::BigInt.field(seq, true)].map(Arc::new);
+        let hidden = [SqlType::Timestamptz.field(time, true), SqlType::BigInt.field(seq, true)]
+            .map(Arc::new);
         let fields = plain.arrow.fields().iter().cloned().chain(hidden);
         let arrow = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
         Self { has_hidden: true, arrow, ..plain }

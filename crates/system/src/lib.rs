@@ -31,9 +31,9 @@ mod scalar;
 mod session;
 mod value;
 
+pub use builtin::declare;
 pub use context::{Activity, ServerState, Setting, Settings, SystemContext};
 pub use query::{SystemQuery, execute, prepare};
 pub use recognize::{is_system_query, query_is_system};
-pub use builtin::declare;
 pub use relation::{relation_rows, relation_schema};
 pub use scalar::{ScalarFunction, scalar_function_names};

@@ -255,6 +255,10 @@ impl Run {
     ) -> Result<(), End> {
         let view_rows = rows.values().flatten().map(|batch| batch.delta.row_count() as u64);
         self.rows_total += history.row_count + view_rows.sum::<u64>();
+        // Known before the first row is admitted: one that is paused shows it, too.
+        self.hydration.shared.update(self.hydration.install.version, |progress| {
+            progress.rows_total = self.rows_total;
+        });
         let tick = Tick { time, watermark: None, ends: false };
         for (relation, batches) in rows {
             for batch in batches {

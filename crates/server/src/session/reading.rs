@@ -6,8 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::LogicalPlan;
+use kappa_catalog::{Relation, RelationKind};
 use kappa_dataflow::Phase;
-use kappa_sql::{Bound, BoundQuery};
+use kappa_sql::{Bound, BoundQuery, RelationSource, ScanTarget};
 use kappa_types::{SqlError, VersionId};
 
 use super::Session;
@@ -15,6 +18,7 @@ use super::execute::materialized_views;
 use super::prepared::{Prepared, StatementBody};
 use super::session::READ_WAIT_MAX;
 use crate::engine::{Cut, Engine};
+use crate::system;
 
 /// How often a view that is waited for is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
@@ -57,8 +61,30 @@ impl Session {
 /// The views that a statement reads and that are not complete yet.
 fn coming_views(engine: &Engine, bound: &Bound) -> Vec<VersionId> {
     let Some(query) = query_of(bound) else { return Vec::new() };
-    let views = materialized_views(query).into_iter().map(|view| view.version);
-    views.filter(|version| is_coming(engine, *version)).collect()
+    let views: Vec<VersionId> = if asks_of_all_views(query) {
+        let snapshot = engine.catalog.snapshot();
+        let is_view =
+            |view: &&Arc<Relation>| matches!(view.kind, RelationKind::MaterializedView { .. });
+        snapshot.relations().filter(is_view).map(|view| view.version).collect()
+    } else {
+        materialized_views(query).into_iter().map(|view| view.version).collect()
+    };
+    views.into_iter().filter(|version| is_coming(engine, *version)).collect()
+}
+
+/// Whether a query reads a system table whose rows come out of views.
+fn asks_of_all_views(query: &BoundQuery) -> bool {
+    let asked = query.logical.exists(|node| {
+        let LogicalPlan::TableScan(scan) = node else { return Ok(false) };
+        let source = scan.source.downcast_ref::<RelationSource>();
+        Ok(source.is_some_and(|source| match &source.target {
+            ScanTarget::System { name, .. } => {
+                system::find(name).is_some_and(|table| table.waits_for_views)
+            }
+            ScanTarget::Relation(_) => false,
+        }))
+    });
+    asked.unwrap_or(false)
 }
 
 fn is_coming(engine: &Engine, version: VersionId) -> bool {

@@ -15,6 +15,8 @@ pub struct SystemTable {
     pub doc: &'static str,
     /// Name, type and meaning of each column.
     pub columns: &'static [(&'static str, SqlType, &'static str)],
+    /// Whether its rows come out of views, so that it waits for those that are still being made.
+    pub waits_for_views: bool,
     /// The rows at a cut.
     pub rows: fn(&Arc<Engine>, &Cut) -> Result<RecordBatch, SqlError>,
 }

@@ -60,8 +60,10 @@ impl HistoryTable {
     }
 
     fn parts(&self, projection: &[usize], filters: &[Expr]) -> Result<Vec<Part>> {
-        let columns: Vec<ColumnId> =
-            projection.iter().filter_map(|index| Some(self.schema.columns.get(*index)?.id)).collect();
+        let columns: Vec<ColumnId> = projection
+            .iter()
+            .filter_map(|index| Some(self.schema.columns.get(*index)?.id))
+            .collect();
         let scan = Scan {
             relation: self.relation,
             kind: self.kind,

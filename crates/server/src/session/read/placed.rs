@@ -12,10 +12,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Int64Array, TimestampMicrosecondArray, UInt64Array,
-    new_null_array,
-};
+use arrow::array::{ArrayRef, Int64Array, TimestampMicrosecondArray, UInt64Array, new_null_array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -81,8 +78,8 @@ pub(super) fn table_rows(
             let batch = batch.map_err(log_error)?;
             let hidden = [times_of(&batch), seqs_of(&batch)];
             let columns = batch.rows.columns().iter().cloned().chain(hidden);
-            let placed = RecordBatch::try_new(Arc::clone(schema), columns.collect())
-                .map_err(arrow_error)?;
+            let placed =
+                RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(arrow_error)?;
             current.change(&batch.rows, placed, batch.diffs.as_ref()).map_err(arrow_error)?;
         }
     }
@@ -150,11 +147,7 @@ impl Current {
 }
 
 /// The columns that a scan wants, of a batch of history whose rows have those below `visible`.
-pub(super) fn wanted(
-    batch: &HistoryBatch,
-    projection: &[usize],
-    visible: usize,
-) -> Vec<ArrayRef> {
+pub(super) fn wanted(batch: &HistoryBatch, projection: &[usize], visible: usize) -> Vec<ArrayRef> {
     let mut rows = batch.rows.columns().iter();
     let columns = projection.iter().filter_map(|index| match index.checked_sub(visible) {
         None => rows.next().cloned(),

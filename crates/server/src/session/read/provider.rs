@@ -89,11 +89,8 @@ impl Reader {
         source: &RelationSource,
     ) -> Result<Arc<dyn TableProvider>, SqlError> {
         let log = self.engine.log.clone();
-        let schema = if source.has_hidden {
-            Arc::clone(source.arrow())
-        } else {
-            relation.schema.arrow()
-        };
+        let schema =
+            if source.has_hidden { Arc::clone(source.arrow()) } else { relation.schema.arrow() };
         let history = HistoryTable::new(log, relation.id, relation.schema.clone(), self.cut.at)
             .with_hidden(Arc::clone(&schema));
         let own = self.own_changes(relation.id);
