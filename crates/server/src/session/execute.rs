@@ -210,7 +210,9 @@ impl Session {
         let contents = self.contents(relation)?;
         self.lock_table(relation, &contents).await?;
         let reader = self.reader(cut, Some(relation.id), context);
-        collect(&self.state(), &reader, rows, parameters).await
+        // One partition: rows are changed, and returned, in the order of the table.
+        let state = kappa_sql::session_state(1, Arc::clone(&MEMORY));
+        collect(&state, &reader, rows, parameters).await
     }
 
     async fn copy_in(&mut self, copy: &BoundCopyIn) -> Result<Outcome, SqlError> {
