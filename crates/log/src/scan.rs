@@ -11,7 +11,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use kappa_types::{ColumnId, RelationId, Schema, Timestamp};
 
 use crate::history::{History, Source, Unsealed};
-use crate::segment::{Segment, SegmentReader, excludes, from_storage};
+use crate::segment::{Segment, SegmentMeta, SegmentReader, excludes, from_storage};
 use crate::{Error, RowKind};
 
 /// Rows of a batch when the reader names no bound of its own.
@@ -416,8 +416,8 @@ impl PlacedReader {
             .collect();
         if !meta.is_attached() {
             roots.extend([column_count, column_count + 1]);
-            roots.extend(meta.has_diffs().then_some(column_count + 2));
         }
+        roots.extend(diff_column(&segment.meta, column_count));
         roots.sort_unstable();
         roots.dedup();
         let all_wanted = wanted.iter().all(|index| {
@@ -477,20 +477,26 @@ impl PlacedReader {
         };
         let rows = projection.project(&self.segment.schema, count, column)?;
         let hidden = self.segment.schema.columns.len();
+        let diffs = diff_column(&self.segment.meta, hidden)
+            .map(|at| column(at).as_primitive::<Int64Type>().clone());
         if self.segment.meta.is_attached() {
             let times = UInt64Array::from_value(self.segment.meta.time_min.0, count);
             let seqs = UInt64Array::from_iter_values(self.seq..self.seq + count as u64);
             self.seq += count as u64;
-            return Ok(HistoryBatch { rows, times, seqs, diffs: None });
+            return Ok(HistoryBatch { rows, times, seqs, diffs });
         }
         let times = column(hidden).as_primitive::<UInt64Type>().clone();
         let seqs = column(hidden + 1).as_primitive::<UInt64Type>().clone();
-        let diffs = self
-            .segment
-            .meta
-            .has_diffs()
-            .then(|| column(hidden + 2).as_primitive::<Int64Type>().clone());
         Ok(HistoryBatch { rows, times, seqs, diffs })
+    }
+}
+
+/// Where the diffs of a segment stand, whose hidden columns begin at `hidden`.
+const fn diff_column(meta: &SegmentMeta, hidden: usize) -> Option<usize> {
+    match (meta.has_diffs(), meta.is_attached()) {
+        (false, _) => None,
+        (true, true) => Some(hidden),
+        (true, false) => Some(hidden + 2),
     }
 }
 

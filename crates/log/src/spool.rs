@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::array::Int64Array;
 use arrow::record_batch::RecordBatch;
 use kappa_types::{RelationId, Schema};
 
@@ -32,6 +33,7 @@ pub(crate) struct SpoolTarget {
 /// Files being written that no reader sees. Dropping it removes them.
 pub struct Spool {
     target: SpoolTarget,
+    hidden: Hidden,
     names: fastrand::Rng,
     writer: Option<(String, SegmentWriter)>,
     segments: Vec<Arc<Segment>>,
@@ -47,7 +49,16 @@ impl std::fmt::Debug for Spool {
 impl Spool {
     pub(crate) fn new(target: SpoolTarget) -> Self {
         let names = fastrand::Rng::with_seed(target.seed);
-        Self { target, names, writer: None, segments: Vec::new(), row_count: 0 }
+        let hidden = Hidden::Attached;
+        Self { target, hidden, names, writer: None, segments: Vec::new(), row_count: 0 }
+    }
+
+    /// The same for changes of other multiplicities than `+1`; nothing may have been added yet.
+    #[must_use]
+    pub fn with_diffs(mut self) -> Self {
+        assert!(self.row_count == 0, "a file has diffs from its first row on");
+        self.hidden = Hidden::AttachedWithDiffs;
+        self
     }
 
     /// Rows so far.
@@ -61,7 +72,25 @@ impl Spool {
     /// # Errors
     /// [`Error::DiskFull`]; [`Error::Invalid`] if the schema differs.
     pub fn append(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+        self.append_changes(rows, None)
+    }
+
+    /// Adds rows with their multiplicities, which only a spool [`Spool::with_diffs`] takes.
+    ///
+    /// # Errors
+    /// As [`Spool::append`].
+    pub fn append_changes(
+        &mut self,
+        rows: &RecordBatch,
+        diffs: Option<&Int64Array>,
+    ) -> Result<(), Error> {
         check_types(&self.target.schema, rows)?;
+        let fits = diffs.is_none_or(|diffs| {
+            self.hidden == Hidden::AttachedWithDiffs && diffs.len() == rows.num_rows()
+        });
+        if !fits {
+            return Err(Error::Invalid("the spool does not take these diffs".to_owned()));
+        }
         let full = self
             .writer
             .as_ref()
@@ -81,10 +110,10 @@ impl Spool {
                 row_group_row_count: self.target.row_group_row_count,
                 zstd_level: self.target.zstd_level,
             };
-            self.writer = Some((name, SegmentWriter::create(target, Hidden::Attached)?));
+            self.writer = Some((name, SegmentWriter::create(target, self.hidden)?));
         }
         let (_, writer) = self.writer.as_mut().expect("one was made above");
-        writer.append_attached(rows)?;
+        writer.append_attached(rows, diffs)?;
         self.row_count += rows.num_rows() as u64;
         Ok(())
     }
@@ -117,6 +146,7 @@ impl Spool {
             relation: self.target.relation,
             watermark: None,
             row_count: self.row_count,
+            kept: Vec::new(),
             schema: Arc::clone(&self.target.schema),
             segments: std::mem::take(&mut self.segments),
         })
@@ -141,6 +171,9 @@ pub struct Attachment {
     pub watermark: Option<i64>,
     /// Rows in the files.
     pub row_count: u64,
+    /// The rows again with their diffs, where whoever observes the log needs them in memory; the
+    /// caller sets it, the log does not look at it.
+    pub kept: Vec<(RecordBatch, Option<Int64Array>)>,
     /// Their columns.
     pub(crate) schema: Arc<Schema>,
     /// The files, dead until they are placed.

@@ -39,6 +39,7 @@ pub fn run(config: Config) -> Result<()> {
         .thread_name("session")
         .build()
         .context("cannot start the session threads")?;
+    system::declare_all();
     let engine = Engine::open(&config, runtime.handle().clone())?;
     let served = runtime.block_on(serve(&config, &engine));
     runtime.shutdown_timeout(SHUTDOWN_WAIT);

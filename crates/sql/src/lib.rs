@@ -16,6 +16,7 @@ mod bind;
 mod desugar;
 mod error;
 mod function;
+mod hidden;
 mod lower;
 mod parse;
 mod settled;

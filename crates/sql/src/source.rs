@@ -9,7 +9,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource, TableType};
 use kappa_catalog::{Relation, RelationKind};
 use kappa_plan::Properties;
-use kappa_types::Schema;
+use kappa_types::{Schema, SqlType};
+
+use crate::hidden::HIDDEN;
 
 /// Field metadata key of the column that a relation's WATERMARK clause is about.
 pub const WATERMARK_KEY: &str = "kappa.watermark";
@@ -35,6 +37,8 @@ pub struct RelationSource {
     pub target: ScanTarget,
     /// Its columns.
     pub schema: Schema,
+    /// Whether [`HIDDEN`] follow the columns of `schema`.
+    pub has_hidden: bool,
     arrow: SchemaRef,
     /// What is known of its changes; for materialized views as their plan says.
     pub properties: Properties,
@@ -51,7 +55,26 @@ impl RelationSource {
             append_only: matches!(relation.kind, RelationKind::Source { .. }),
             unique_keys: relation.primary_key().into_iter().collect(),
         });
-        Self { target: ScanTarget::Relation(relation), schema, arrow, properties }
+        let target = ScanTarget::Relation(relation);
+        Self { target, schema, has_hidden: false, arrow, properties }
+    }
+
+    /// A source or table with its hidden columns after the others.
+    #[must_use]
+    pub fn with_hidden(relation: Arc<Relation>) -> Self {
+        let plain = Self::relation(relation, None);
+        let [time, seq] = HIDDEN;
+        let hidden = [SqlType::Timestamptz.field(time, true), SqlType::BigInt.field(seq, true)]
+            .map(Arc::new);
+        let fields = plain.arrow.fields().iter().cloned().chain(hidden);
+        let arrow = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
+        Self { has_hidden: true, arrow, ..plain }
+    }
+
+    /// Its columns as Arrow, hidden ones included.
+    #[must_use]
+    pub const fn arrow(&self) -> &SchemaRef {
+        &self.arrow
     }
 
     /// A system relation.
@@ -59,7 +82,7 @@ impl RelationSource {
     pub fn system(namespace: &str, name: &str, schema: Schema) -> Self {
         let target = ScanTarget::System { namespace: namespace.to_owned(), name: name.to_owned() };
         let arrow = schema.arrow();
-        Self { target, schema, arrow, properties: Properties::default() }
+        Self { target, schema, has_hidden: false, arrow, properties: Properties::default() }
     }
 }
 

@@ -9,6 +9,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use kappa_types::Schema;
+
+use crate::context::name_hash;
 use crate::value::{Base, PgType, Row, Value};
 
 const DATA: &str = include_str!("../data/pg15.tsv");
@@ -44,6 +47,35 @@ pub(crate) struct BuiltinColumn {
     pub(crate) type_oid: u32,
     /// `pg_attribute.attnotnull`.
     pub(crate) not_null: bool,
+}
+
+/// Relations of `pg_catalog` that the server makes itself.
+static DECLARED: OnceLock<Vec<(String, Schema)>> = OnceLock::new();
+
+/// OIDs of declared relations are above those the catalogue hands out, and below those of roles.
+const DECLARED_OIDS: u32 = 1 << 30;
+
+/// Tells of the relations of `pg_catalog` that the server makes itself, so that they are listed like
+/// all others. Only before the first catalogue query of the process; later calls change nothing.
+pub fn declare(relations: Vec<(String, Schema)>) {
+    let _ = DECLARED.set(relations);
+}
+
+/// The OID of a declared relation is made of its name: the same at every start.
+fn declared_relation(name: &str, schema: &Schema) -> BuiltinRelation {
+    let columns = schema.columns.iter().map(|column| {
+        let ty = PgType::from_sql(&column.sql_type);
+        let (type_oid, not_null) = (ty.oid(), !column.nullable);
+        BuiltinColumn { name: column.name.clone(), ty, type_oid, not_null }
+    });
+    BuiltinRelation {
+        oid: DECLARED_OIDS | (name_hash(name) & (DECLARED_OIDS - 1)),
+        namespace: NAMESPACES[0].to_owned(),
+        name: name.to_owned(),
+        kind: 'v',
+        type_oid: 0,
+        columns: columns.collect(),
+    }
 }
 
 impl BuiltinRelation {
@@ -135,8 +167,10 @@ impl Builtin {
     fn parse(data: &str) -> Self {
         let sections = sections(data);
         let lines = |name: &str| sections.get(name).map(Vec::as_slice).unwrap_or_default();
-        let relations =
+        let mut relations =
             parse_relations(lines("relations"), lines("attributes"), lines("rows pg_type"));
+        let declared = DECLARED.get().into_iter().flatten();
+        relations.extend(declared.map(|(name, schema)| declared_relation(name, schema)));
         let mut builtin = Self {
             names: relations
                 .iter()

@@ -172,8 +172,11 @@ pub(crate) fn role_oid(name: &str) -> u32 {
     if name == SUPERUSER {
         return SUPERUSER_OID;
     }
-    let hash = name
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    0x8000_0000 | (hash & 0x7fff_ffff)
+    0x8000_0000 | (name_hash(name) & 0x7fff_ffff)
+}
+
+/// FNV-1a of a name.
+pub(crate) fn name_hash(name: &str) -> u32 {
+    name.bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -31,6 +31,7 @@ mod scalar;
 mod session;
 mod value;
 
+pub use builtin::declare;
 pub use context::{Activity, ServerState, Setting, Settings, SystemContext};
 pub use query::{SystemQuery, execute, prepare};
 pub use recognize::{is_system_query, query_is_system};

@@ -98,7 +98,9 @@ pub fn query_is_system(query: &Query) -> bool {
 
 fn is_system_relation(name: &[String]) -> bool {
     match name {
-        [bare] => Builtin::get().relation("pg_catalog", bare).is_some(),
+        [bare] => {
+            Builtin::get().relation("pg_catalog", bare).is_some() && !bare.starts_with("kappa_")
+        }
         [.., namespace, relation] => {
             NAMESPACES.contains(&namespace.as_str()) && !relation.starts_with("kappa_")
         }

@@ -125,7 +125,10 @@ impl Coordinator {
             .map_err(|error| Error::Start(error.to_string()))?;
         let columns = Arc::new(install.columns.clone());
         let state = State::Hydrating { control, thread };
-        self.versions.insert(id, Version { install, columns, contents, closing, state });
+        self.versions.insert(id, {
+            let bytes_were_counted = false;
+            Version { install, columns, contents, closing, state, bytes_were_counted }
+        });
         Ok(())
     }
 

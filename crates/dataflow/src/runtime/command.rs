@@ -153,6 +153,8 @@ pub(super) struct VersionReport {
 /// Ticks of a hydration that are done on one worker.
 #[derive(Debug)]
 pub(super) struct ReplayReport {
+    /// Which worker.
+    pub(super) worker: usize,
     /// How many more are done on this worker.
     pub(super) done_count: usize,
     /// What they brought.

@@ -357,10 +357,7 @@ impl Coordinator {
             }
         }
         self.step_number += 1;
-        let count_bytes = self.bytes_counted_at.elapsed() >= COUNT_BYTES_EVERY;
-        if count_bytes {
-            self.bytes_counted_at = Instant::now();
-        }
+        let count_bytes = self.shall_count_bytes(&levels);
         let number = self.step_number;
         let step = Arc::new(Step { number, time, rows, levels, count_bytes });
         for mailbox in &self.parts.mailboxes {
@@ -386,8 +383,21 @@ impl Coordinator {
         true
     }
 
+    /// Whether operators count their bytes in this step: now and then, and for a version that has
+    /// nothing to show yet.
+    fn shall_count_bytes(&mut self, levels: &[Vec<Work>]) -> bool {
+        if self.bytes_counted_at.elapsed() >= COUNT_BYTES_EVERY {
+            self.bytes_counted_at = Instant::now();
+            return true;
+        }
+        let mut ending = levels.iter().flatten().filter(|work| work.ends);
+        ending.any(|work| {
+            self.versions.get(&work.version).is_some_and(|version| !version.bytes_were_counted)
+        })
+    }
+
     fn take_reports(&mut self, id: VersionId, time: Timestamp, reports: Vec<VersionReport>) {
-        let Some(version) = self.versions.get(&id) else { return };
+        let Some(version) = self.versions.get_mut(&id) else { return };
         let (mut errors, mut late, mut failure) = (Vec::new(), Vec::new(), None);
         let mut state_bytes = None;
         for report in reports {
@@ -398,6 +408,7 @@ impl Coordinator {
                 *state_bytes.get_or_insert(0) += bytes;
             }
         }
+        version.bytes_were_counted |= state_bytes.is_some();
         let counts = match apply_side(&version.contents, time, errors, late) {
             Ok(counts) => counts,
             Err(error) => {

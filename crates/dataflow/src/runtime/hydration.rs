@@ -85,6 +85,8 @@ struct Run {
     in_flight: usize,
     /// Ticks that workers have reported, summed over workers.
     reported: usize,
+    /// Bytes of operator state on each worker, as last reported.
+    state_bytes: Vec<u64>,
     begin: Instant,
     brake: Brake,
     rows_done: u64,
@@ -182,6 +184,7 @@ impl Hydration {
 impl Run {
     fn new(hydration: Hydration, pin: Pin) -> Self {
         Self {
+            state_bytes: vec![0; hydration.mailboxes.len()],
             hydration,
             in_flight: 0,
             reported: 0,
@@ -252,6 +255,10 @@ impl Run {
     ) -> Result<(), End> {
         let view_rows = rows.values().flatten().map(|batch| batch.delta.row_count() as u64);
         self.rows_total += history.row_count + view_rows.sum::<u64>();
+        // Known before the first row is admitted: one that is paused shows it, too.
+        self.hydration.shared.update(self.hydration.install.version, |progress| {
+            progress.rows_total = self.rows_total;
+        });
         let tick = Tick { time, watermark: None, ends: false };
         for (relation, batches) in rows {
             for batch in batches {
@@ -274,6 +281,7 @@ impl Run {
         self.hydration.shared.update(self.hydration.install.version, |progress| {
             progress.error_count += errors;
             progress.late_row_count += late;
+            progress.state_bytes = self.state_bytes.iter().sum();
         });
         Ok(())
     }
@@ -322,6 +330,7 @@ impl Run {
     fn take_report(&mut self, done: ReplayReport) -> Result<(), End> {
         self.reported += done.done_count;
         let report = done.report;
+        self.state_bytes[done.worker] = report.state_bytes.unwrap_or(0);
         if let Some(reason) = report.failure {
             return Err(End::Failed(reason));
         }

@@ -22,6 +22,8 @@ pub(super) struct Version {
     pub(super) closing: Option<Closing>,
     /// Which part of its life it is in.
     pub(super) state: State,
+    /// Whether its operators have counted their bytes in a step.
+    pub(super) bytes_were_counted: bool,
 }
 
 /// Which part of its life a version is in.

@@ -247,6 +247,8 @@ impl WorkerLoop<'_> {
         let replay = self.replays.remove(place).expect("the place was just found");
         let Some(flow) = self.flows.get_mut(&replay.version) else { return true };
         let begin = Instant::now();
+        // A history ends its time seldom: it is counted whenever it does.
+        flow.shared.count_bytes.set(true);
         let number = flow.begin(replay.tick);
         let mut row_count = 0;
         for (relation, batches) in &replay.rows {
@@ -271,9 +273,10 @@ impl WorkerLoop<'_> {
             if done_count == 0 {
                 continue;
             }
-            let (_, report) = version_report(*version, flow, flow.collect(self.index));
+            let (_, mut report) = version_report(*version, flow, flow.collect(self.index));
+            report.state_bytes = Some(flow.shared.state_bytes.borrow().iter().sum());
             // A hydration that was cancelled needs no report.
-            let _ = reports.send(ReplayReport { done_count, report });
+            let _ = reports.send(ReplayReport { worker: self.index, done_count, report });
         }
     }
 }

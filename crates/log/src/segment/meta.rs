@@ -17,6 +17,8 @@ pub(crate) enum Hidden {
     Placed = 1,
     /// `_time`, `_seq` and `_diff`.
     PlacedWithDiffs = 2,
+    /// `_diff`: time and first seq will stand in the manifest.
+    AttachedWithDiffs = 3,
 }
 
 impl Hidden {
@@ -25,6 +27,7 @@ impl Hidden {
             0 => Ok(Self::Attached),
             1 => Ok(Self::Placed),
             2 => Ok(Self::PlacedWithDiffs),
+            3 => Ok(Self::AttachedWithDiffs),
             _ => Err(Malformed("hidden columns that are not known")),
         }
     }
@@ -136,13 +139,13 @@ impl SegmentMeta {
     }
 
     /// All rows are of `time_min`, with consecutive `_seq` from `seq_min`.
-    pub(crate) fn is_attached(&self) -> bool {
-        self.hidden == Hidden::Attached
+    pub(crate) const fn is_attached(&self) -> bool {
+        matches!(self.hidden, Hidden::Attached | Hidden::AttachedWithDiffs)
     }
 
     /// Whether there is a `_diff` column.
-    pub(crate) fn has_diffs(&self) -> bool {
-        self.hidden == Hidden::PlacedWithDiffs
+    pub(crate) const fn has_diffs(&self) -> bool {
+        matches!(self.hidden, Hidden::PlacedWithDiffs | Hidden::AttachedWithDiffs)
     }
 
     /// Gives an attached segment the place of its commit.

@@ -21,11 +21,11 @@ const INTERVAL_SIZE_BYTES: i32 = 16;
 /// The columns of the file for rows of `schema`, hidden ones last.
 pub(crate) fn storage_schema(schema: &Schema, hidden: Hidden) -> SchemaRef {
     let mut fields: Vec<FieldRef> = schema.fields().iter().map(storage_field).collect();
-    if hidden != Hidden::Attached {
+    if matches!(hidden, Hidden::Placed | Hidden::PlacedWithDiffs) {
         fields.push(Arc::new(Field::new("_time", DataType::UInt64, false)));
         fields.push(Arc::new(Field::new("_seq", DataType::UInt64, false)));
     }
-    if hidden == Hidden::PlacedWithDiffs {
+    if matches!(hidden, Hidden::PlacedWithDiffs | Hidden::AttachedWithDiffs) {
         fields.push(Arc::new(Field::new("_diff", DataType::Int64, false)));
     }
     Arc::new(Schema::new(fields))

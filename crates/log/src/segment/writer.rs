@@ -105,9 +105,19 @@ impl SegmentWriter {
     }
 
     /// Adds rows that will get their place with their commit.
-    pub(crate) fn append_attached(&mut self, rows: &RecordBatch) -> Result<(), Error> {
-        assert_eq!(self.hidden, Hidden::Attached, "these rows have no place yet");
-        self.append(rows, Vec::new(), |_, _| (Timestamp::MIN, Timestamp::MIN))
+    pub(crate) fn append_attached(
+        &mut self,
+        rows: &RecordBatch,
+        diffs: Option<&Int64Array>,
+    ) -> Result<(), Error> {
+        let hidden: Vec<ArrayRef> = match self.hidden {
+            Hidden::AttachedWithDiffs => vec![diffs_of(rows, diffs)],
+            Hidden::Attached => Vec::new(),
+            Hidden::Placed | Hidden::PlacedWithDiffs => {
+                unreachable!("rows without a place go into segments that will get one")
+            }
+        };
+        self.append(rows, hidden, |_, _| (Timestamp::MIN, Timestamp::MIN))
     }
 
     /// Adds rows with their places, which must be later than those of all rows before.
@@ -123,10 +133,7 @@ impl SegmentWriter {
         }
         let mut columns: Vec<ArrayRef> = vec![Arc::new(times.clone()), Arc::new(seqs.clone())];
         match self.hidden {
-            Hidden::PlacedWithDiffs => columns.push(match diffs {
-                Some(diffs) => Arc::new(diffs.clone()),
-                None => Arc::new(Int64Array::from_value(1, rows.num_rows())),
-            }),
+            Hidden::PlacedWithDiffs => columns.push(diffs_of(rows, diffs)),
             _ => assert!(diffs.is_none(), "a segment without diffs takes none"),
         }
         self.seq_min.get_or_insert(seqs.value(0));
@@ -255,6 +262,14 @@ impl SegmentWriter {
             return Err("its footer counts other rows than were written".to_owned());
         }
         Ok(())
+    }
+}
+
+/// The column of diffs; `+1` each if there are none.
+fn diffs_of(rows: &RecordBatch, diffs: Option<&Int64Array>) -> ArrayRef {
+    match diffs {
+        Some(diffs) => Arc::new(diffs.clone()),
+        None => Arc::new(Int64Array::from_value(1, rows.num_rows())),
     }
 }
 

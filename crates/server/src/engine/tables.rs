@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::Int64Array;
 use arrow::record_batch::RecordBatch;
 use kappa_catalog::{Relation, RelationKind, Snapshot};
 use kappa_log::{Log, PlacedCommit, RowKind, Scan};
@@ -98,10 +99,25 @@ impl Tables {
             if rows.kind != RowKind::Rows {
                 continue;
             }
-            let Some(contents) = self.get(rows.relation) else { continue };
-            let delta = DeltaBatch::new(placed.time, rows.rows.clone(), rows.diffs.clone());
-            contents.apply(&[delta]).expect("changes of tables are made from their own rows");
+            self.change(placed.time, rows.relation, &rows.rows, rows.diffs.as_ref());
         }
+        for attachment in &placed.commit.attachments {
+            for (rows, diffs) in &attachment.kept {
+                self.change(placed.time, attachment.relation, rows, diffs.as_ref());
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        time: Timestamp,
+        relation: RelationId,
+        rows: &RecordBatch,
+        diffs: Option<&Int64Array>,
+    ) {
+        let Some(contents) = self.get(relation) else { return };
+        let delta = DeltaBatch::new(time, rows.clone(), diffs.cloned());
+        contents.apply(&[delta]).expect("changes of tables are made from their own rows");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Functions that do something to the server: `SELECT kappa_settle()` and its like.
 //!
-//! * `kappa_settle()`: waits until every view holds everything committed so far.
+//! * `kappa_settle()`: waits until every view is complete and holds everything committed so far, and
+//!   until every rebuild that nobody holds has ended or waits for APPLY.
 //! * `kappa_seal()`: writes everything into segments; for measurements and tests.
 //! * `kappa_set_clock(timestamptz)`: only with `--clock manual`.
 //!
@@ -14,6 +15,8 @@ use arrow::array::StringViewArray;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
+use kappa_catalog::{RebuildPhase, RelationKind};
+use kappa_dataflow::Phase;
 use kappa_types::text::{TextOptions, parse_value};
 use kappa_types::{SqlError, SqlState, SqlType};
 use kappa_wire::{ColumnDescription, Outcome};
@@ -23,6 +26,9 @@ use crate::engine::Engine;
 
 /// Longest wait of `kappa_settle()`.
 const SETTLE_WAIT: Duration = Duration::from_secs(300);
+
+/// How often it looks.
+const SETTLE_LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// One such call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,9 +78,7 @@ impl Control {
         text: &TextOptions,
     ) -> Result<Outcome, SqlError> {
         match self {
-            Self::Settle => {
-                engine.cut(engine.log.durable_time(), SETTLE_WAIT).await?;
-            }
+            Self::Settle => settle(engine).await?,
             Self::Seal => {
                 engine.cut(engine.log.durable_time(), SETTLE_WAIT).await?;
                 tokio::task::block_in_place(|| engine.log.seal()).map_err(log_error)?;
@@ -92,6 +96,37 @@ impl Control {
             row_count: None,
         })
     }
+}
+
+async fn settle(engine: &Arc<Engine>) -> Result<(), SqlError> {
+    let settled = async {
+        let mut looks = tokio::time::interval(SETTLE_LOOK_INTERVAL);
+        while !is_settled(engine) {
+            looks.tick().await;
+        }
+    };
+    if tokio::time::timeout(SETTLE_WAIT, settled).await.is_err() {
+        let what = "views or rebuilds are still not complete";
+        return Err(SqlError::new(SqlState::ObjectNotInPrerequisiteState, what).with_hint(
+            "SELECT * FROM kappa_views and SELECT * FROM kappa_rebuilds show the progress.",
+        ));
+    }
+    engine.cut(engine.log.durable_time(), SETTLE_WAIT).await.map(drop)
+}
+
+/// Whether nothing that goes on by itself is still reading history.
+fn is_settled(engine: &Engine) -> bool {
+    let snapshot = engine.catalog.snapshot();
+    let mut views = snapshot
+        .relations()
+        .filter(|relation| matches!(relation.kind, RelationKind::MaterializedView { .. }));
+    let is_complete = |version| {
+        engine.progress(version).is_none_or(|progress| {
+            progress.live_from.is_some() || matches!(progress.phase, Phase::Failed(_))
+        })
+    };
+    views.all(|view| is_complete(view.version))
+        && snapshot.rebuilds_active().all(|rebuild| rebuild.phase != RebuildPhase::Running)
 }
 
 fn set_clock(engine: &Engine, time: &str, text: &TextOptions) -> Result<(), SqlError> {

@@ -101,8 +101,7 @@ impl Session {
         parameters: Vec<ArrayRef>,
         context: &ExecuteContext,
     ) -> Result<Outcome, SqlError> {
-        let cut = self.cut().await?;
-        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        let (cut, bound) = self.cut_and_bound(prepared, body).await?;
         match bound.as_ref() {
             Bound::Query(query) => {
                 let reader = self.reader(cut, None, context);
@@ -211,7 +210,9 @@ impl Session {
         let contents = self.contents(relation)?;
         self.lock_table(relation, &contents).await?;
         let reader = self.reader(cut, Some(relation.id), context);
-        collect(&self.state(), &reader, rows, parameters).await
+        // One partition: rows are changed, and returned, in the order of the table.
+        let state = kappa_sql::session_state(1, Arc::clone(&MEMORY));
+        collect(&state, &reader, rows, parameters).await
     }
 
     async fn copy_in(&mut self, copy: &BoundCopyIn) -> Result<Outcome, SqlError> {
@@ -423,7 +424,7 @@ impl Session {
 }
 
 /// The materialized views that a query scans.
-fn materialized_views(query: &BoundQuery) -> Vec<Arc<Relation>> {
+pub(super) fn materialized_views(query: &BoundQuery) -> Vec<Arc<Relation>> {
     let mut views = Vec::new();
     let walked = query.logical.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node

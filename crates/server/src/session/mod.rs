@@ -24,6 +24,7 @@ mod handler;
 pub mod planner;
 mod prepared;
 mod read;
+mod reading;
 pub mod rebuild;
 pub mod replace;
 #[expect(clippy::module_inception, reason = "the session among what makes one up")]

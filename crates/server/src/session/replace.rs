@@ -56,9 +56,19 @@ impl Session {
         };
         let engine = Arc::clone(&self.engine);
         match &bound.action {
-            BoundRebuildAction::Start { definition, emit_on_close, plan, options } => {
+            BoundRebuildAction::Start { is_present, definition, emit_on_close, plan, options } => {
                 let kind = rebuilt_kind(relation, definition, *emit_on_close);
-                let new = self.new_definition(text, relation, kind, definition);
+                let mut new = self.new_definition(text, relation, kind, definition);
+                if *is_present {
+                    // The same query under this session's settings could be another one.
+                    let old = relation.definition();
+                    new = Definition {
+                        text: old.text,
+                        time_zone: old.time_zone,
+                        search_path: old.search_path,
+                        ..new
+                    };
+                }
                 let options = RebuildOptions {
                     background: options.background,
                     apply_manual: options.apply_manual,
@@ -229,7 +239,11 @@ async fn wait(
                 let Some(rebuild) = snapshot.rebuild(id) else { return Ok(()) };
                 match &rebuild.phase {
                     RebuildPhase::Running | RebuildPhase::Paused => {}
-                    RebuildPhase::Applied | RebuildPhase::Waiting => return Ok(()),
+                    RebuildPhase::Applied | RebuildPhase::Waiting => {
+                        // However quick it was, whoever waited is told once.
+                        tell_progress(engine, id, context);
+                        return Ok(());
+                    }
                     RebuildPhase::Cancelled => {
                         return Err(SqlError::new(SqlState::QueryCanceled, "the rebuild was cancelled"));
                     }

@@ -169,7 +169,7 @@ impl Session {
 }
 
 /// Longest wait of a read when kappa.read_wait is 0.
-const READ_WAIT_MAX: Duration = Duration::from_secs(3_600);
+pub(super) const READ_WAIT_MAX: Duration = Duration::from_secs(3_600);
 
 /// The isolation that a level's name stands for.
 pub(super) fn isolation_of(level: &str) -> Isolation {

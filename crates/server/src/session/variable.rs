@@ -135,6 +135,7 @@ impl Variables {
         given
             .or_else(|| self.startup.get(&key))
             .cloned()
+            .or_else(|| self.get(of_new_transactions(&key)?))
             .or_else(|| find(&key).map(|variable| variable.default.to_owned()))
     }
 
@@ -246,6 +247,15 @@ impl Variables {
     #[must_use]
     pub fn time_zone(&self) -> chrono_tz::Tz {
         self.value("TimeZone").parse().unwrap_or(chrono_tz::UTC)
+    }
+}
+
+/// The parameter that says what a parameter of a transaction is unless the transaction says.
+fn of_new_transactions(key: &str) -> Option<&'static str> {
+    match key {
+        "transaction_isolation" => Some("default_transaction_isolation"),
+        "transaction_read_only" => Some("default_transaction_read_only"),
+        _ => None,
     }
 }
 

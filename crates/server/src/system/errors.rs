@@ -30,6 +30,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("reason", SqlType::Text, "SQLSTATE and message."),
         ("row", SqlType::Text, "The input, or the row as JSON."),
     ],
+    waits_for_views: true,
     rows: |engine, cut| {
         let mut rows = Vec::new();
         for relation in cut.snapshot.relations() {

@@ -22,6 +22,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("at_time", SqlType::Timestamptz, "When the change came."),
         ("row", SqlType::Text, "The row, as JSON."),
     ],
+    waits_for_views: true,
     rows: |engine, cut| {
         let mut rows = Vec::new();
         for relation in cut.snapshot.relations() {

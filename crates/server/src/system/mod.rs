@@ -15,4 +15,4 @@ mod table;
 mod views;
 
 use table::shown_name;
-pub use table::{SystemTable, TABLES, find};
+pub use table::{SystemTable, TABLES, declare_all, find};

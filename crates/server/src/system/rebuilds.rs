@@ -24,6 +24,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("rows_per_second", SqlType::BigInt, "Speed of the replay so far."),
         ("eta_seconds", SqlType::BigInt, "Time left at that speed; NULL when it has ended."),
     ],
+    waits_for_views: false,
     rows: |engine, cut| {
         let rows: Vec<Vec<Cell>> =
             cut.snapshot.rebuilds().map(|rebuild| row(engine, rebuild)).collect();

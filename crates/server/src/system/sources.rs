@@ -20,6 +20,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("last_row_at", SqlType::Timestamptz, "When the newest row was committed."),
         ("error_count", SqlType::BigInt, "Input that could not be decoded; see kappa_errors."),
     ],
+    waits_for_views: false,
     rows: |engine, cut| {
         let base = cut.snapshot.relations().filter(|relation| relation.is_base());
         let rows: Vec<Vec<Cell>> = base

@@ -15,6 +15,8 @@ pub struct SystemTable {
     pub doc: &'static str,
     /// Name, type and meaning of each column.
     pub columns: &'static [(&'static str, SqlType, &'static str)],
+    /// Whether its rows come out of views, so that it waits for those that are still being made.
+    pub waits_for_views: bool,
     /// The rows at a cut.
     pub rows: fn(&Arc<Engine>, &Cut) -> Result<RecordBatch, SqlError>,
 }
@@ -27,6 +29,12 @@ pub static TABLES: &[&SystemTable] =
 #[must_use]
 pub fn find(name: &str) -> Option<&'static SystemTable> {
     TABLES.iter().copied().find(|table| table.name == name)
+}
+
+/// Lists the tables in the system catalogue, before anyone asks it.
+pub fn declare_all() {
+    let declared = TABLES.iter().map(|table| (table.name.to_owned(), table.schema()));
+    kappa_system::declare(declared.collect());
 }
 
 impl SystemTable {

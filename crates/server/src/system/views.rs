@@ -20,6 +20,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("error_count", SqlType::BigInt, "Rows in error now; see kappa_errors."),
         ("late_row_count", SqlType::BigInt, "Rows after their window closed; see kappa_late_rows."),
     ],
+    waits_for_views: false,
     rows: |engine, cut| {
         let newest = engine.log.durable_time();
         let mut rows = Vec::new();

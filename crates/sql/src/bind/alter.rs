@@ -67,7 +67,8 @@ impl Planner {
             }
             None => None,
         };
-        Ok(BoundRebuildAction::Start { definition, emit_on_close: emit, plan, options })
+        let is_present = query.is_none();
+        Ok(BoundRebuildAction::Start { is_present, definition, emit_on_close: emit, plan, options })
     }
 
     /// 42P17 for a view that would read itself.

@@ -244,6 +244,8 @@ pub struct BoundRebuild {
 pub enum BoundRebuildAction {
     /// Begin.
     Start {
+        /// Whether the definition is the one the view has, with the settings it was made with.
+        is_present: bool,
         /// The definition to replay, new or present. Columns that stay (same name) keep their ids.
         definition: BoundDefinition,
         /// EMIT ON WINDOW CLOSE.

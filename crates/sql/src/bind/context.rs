@@ -23,6 +23,7 @@ use super::Planner;
 use super::table_function::TableFunctions;
 use crate::error::into_datafusion;
 use crate::function::{AggregateCall, Call};
+use crate::hidden::unmarked;
 use crate::settled::settled;
 use crate::source::RelationSource;
 
@@ -76,7 +77,9 @@ impl<'a> Context<'a> {
     }
 
     fn source(&self, reference: &TableReference) -> Result<Arc<dyn TableSource>, SqlError> {
-        let (namespace, name) = (reference.schema(), reference.table());
+        let namespace = reference.schema();
+        let marked = unmarked(reference.table());
+        let name = marked.unwrap_or_else(|| reference.table());
         if let Some((namespace, schema)) = self.planner.system.schema(namespace, name) {
             if self.purpose != Purpose::Run {
                 return Err(SqlError::unsupported(
@@ -114,7 +117,10 @@ impl<'a> Context<'a> {
             RelationKind::MaterializedView { .. } => (self.planner.properties)(relation.version),
             _ => None,
         };
-        Ok(Arc::new(RelationSource::relation(relation, properties)))
+        Ok(Arc::new(match marked {
+            Some(_) => RelationSource::with_hidden(relation),
+            None => RelationSource::relation(relation, properties),
+        }))
     }
 
     fn missing(&self, namespace: Option<&str>, name: &str) -> SqlError {

@@ -11,15 +11,13 @@ use super::context::Purpose;
 use super::expressions::row_schema;
 use super::target::refuse_duplicates;
 use super::{BoundCreateRelation, Planner, Target};
+use crate::hidden::HIDDEN;
 use crate::lower::compile;
 use crate::statement::{CreateRelation, ExpressionText, RelationWord};
 use crate::typing::Parameters;
 
 /// Most columns of a relation, as in PostgreSQL.
 const COLUMN_COUNT_MAX: usize = 1600;
-
-/// Names that every relation has already.
-const HIDDEN: [&str; 2] = ["_time", "_seq"];
 
 impl Planner {
     pub(super) fn create_relation(

@@ -15,7 +15,7 @@ impl Planner {
                 self.catalog.resolve(&self.search_path, name.namespace.as_deref(), &name.name);
             let Some(relation) = found else {
                 if drop.if_exists {
-                    missing.push(name.to_string());
+                    missing.push(format!("{} \"{name}\"", drop.noun.name()));
                     continue;
                 }
                 return Err(SqlError::new(

@@ -369,10 +369,8 @@ fn targets_of(relation: &Relation, given: &[usize], width: usize) -> Vec<Option<
     given
         .iter()
         .take(width)
-        .map(|index| match relation.columns[*index].generated {
-            Some(_) => None,
-            None => Some(relation.schema.columns[*index].sql_type.clone()),
-        })
+        // A generated column's DEFAULT is a NULL of its type until it is computed.
+        .map(|index| Some(relation.schema.columns[*index].sql_type.clone()))
         .collect()
 }
 

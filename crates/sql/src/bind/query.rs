@@ -18,6 +18,7 @@ use super::context::{Context, Purpose};
 use super::{BoundQuery, Planner};
 use crate::desugar::desugar_query;
 use crate::error::{from_datafusion, shown_name};
+use crate::hidden::mark_hidden;
 use crate::parse::{relation_name, span_position};
 use crate::typing::{Parameters, Resolver, Unknowns, literal_of_array, output_types};
 
@@ -56,6 +57,9 @@ impl Planner {
     ) -> Result<Planned, SqlError> {
         let context = Context::new(self, purpose, relation_positions(query));
         let mut query = query.clone();
+        if purpose == Purpose::Run {
+            mark_hidden(&mut query, &|name| self.is_base(name))?;
+        }
         desugar_query(&mut query, &self.functions)?;
         let statement = ast::Statement::Query(Box::new(query));
         let raw = SqlToRel::new_with_options(&context, parser_options())
@@ -64,6 +68,17 @@ impl Planner {
         let resolver = self.resolver(parameters, purpose);
         let logical = resolver.plan_keeping(raw, unknowns)?;
         Ok(Planned { logical, read: context.read.into_inner() })
+    }
+
+    /// Whether a name in FROM is a source or table.
+    fn is_base(&self, name: &ast::ObjectName) -> bool {
+        let Ok(name) = relation_name(name) else { return false };
+        let (namespace, name) = (name.namespace.as_deref(), name.name.as_str());
+        if self.system.schema(namespace, name).is_some() {
+            return false;
+        }
+        let found = self.catalog.resolve(&self.search_path, namespace, name);
+        found.is_some_and(|relation| relation.is_base())
     }
 
     /// The pass that decides types, with this planner's settings.

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
@@ -23,6 +24,7 @@ use kappa_log::{Log, Part, RowKind, Scan};
 use kappa_types::{ColumnId, RelationId, Schema, Timestamp};
 
 use super::contents::RowsTable;
+use super::placed::wanted;
 use super::range::ranges_of;
 
 /// Rows of a batch: large enough that the cost of a batch vanishes, small enough for caches.
@@ -38,6 +40,7 @@ pub(super) struct HistoryTable {
     relation: RelationId,
     kind: RowKind,
     schema: Schema,
+    /// The columns of `schema`, and the hidden ones if they are wanted.
     arrow: SchemaRef,
     until: Timestamp,
 }
@@ -50,9 +53,17 @@ impl HistoryTable {
         Self { log, relation, kind: RowKind::Rows, schema, arrow, until }
     }
 
+    /// The same with the hidden columns, which follow the others in `arrow`.
+    #[must_use]
+    pub(super) fn with_hidden(self, arrow: SchemaRef) -> Self {
+        Self { arrow, ..self }
+    }
+
     fn parts(&self, projection: &[usize], filters: &[Expr]) -> Result<Vec<Part>> {
-        let columns: Vec<ColumnId> =
-            projection.iter().map(|index| self.schema.columns[*index].id).collect();
+        let columns: Vec<ColumnId> = projection
+            .iter()
+            .filter_map(|index| Some(self.schema.columns.get(*index)?.id))
+            .collect();
         let scan = Scan {
             relation: self.relation,
             kind: self.kind,
@@ -92,7 +103,7 @@ impl TableProvider for HistoryTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all: Vec<usize> = (0..self.schema.columns.len()).collect();
+        let all: Vec<usize> = (0..self.arrow.fields().len()).collect();
         let projection = projection.unwrap_or(&all);
         let parts = self.parts(projection, filters)?;
         let projected = Arc::new(self.arrow.project(projection)?);
@@ -101,7 +112,9 @@ impl TableProvider for HistoryTable {
             .into_iter()
             .map(|parts| {
                 let schema = Arc::clone(&projected);
-                Arc::new(HistoryPartition { parts, schema }) as Arc<dyn PartitionStream>
+                let (projection, visible) = (projection.clone(), self.schema.columns.len());
+                Arc::new(HistoryPartition { parts, schema, projection, visible })
+                    as Arc<dyn PartitionStream>
             })
             .collect();
         let plan = StreamingTableExec::try_new(projected, partitions, None, [], false, limit)?;
@@ -131,6 +144,10 @@ fn divide(parts: Vec<Part>, count: usize) -> Vec<Vec<Part>> {
 struct HistoryPartition {
     parts: Vec<Part>,
     schema: SchemaRef,
+    /// The columns wanted …
+    projection: Vec<usize>,
+    /// … of which those from here on are hidden.
+    visible: usize,
 }
 
 impl PartitionStream for HistoryPartition {
@@ -144,6 +161,7 @@ impl PartitionStream for HistoryPartition {
         let batches = builder.tx();
         let parts = self.parts.clone();
         let schema = Arc::clone(&self.schema);
+        let (projection, visible) = (self.projection.clone(), self.visible);
         builder.spawn_blocking(move || {
             for part in parts {
                 let reader =
@@ -151,7 +169,10 @@ impl PartitionStream for HistoryPartition {
                 for batch in reader {
                     let batch = batch
                         .map_err(|error| DataFusionError::External(Box::new(error)))
-                        .and_then(|batch| with_schema(&batch.rows, &schema));
+                        .and_then(|batch| {
+                            let columns = wanted(&batch, &projection, visible);
+                            with_schema(columns, batch.rows.num_rows(), &schema)
+                        });
                     // The receiver is gone when the query was cancelled or has its LIMIT.
                     if batches.blocking_send(batch).is_err() {
                         return Ok(());
@@ -164,10 +185,13 @@ impl PartitionStream for HistoryPartition {
     }
 }
 
-/// The batch under exactly the schema that the plan expects (names and metadata).
-fn with_schema(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    let columns = rows.columns().to_vec();
+/// The columns under exactly the schema that the plan expects (names and metadata).
+fn with_schema(
+    columns: Vec<ArrayRef>,
+    row_count: usize,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(row_count));
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 

@@ -6,6 +6,7 @@
 
 mod contents;
 mod history;
+mod placed;
 mod provider;
 mod query;
 mod range;

@@ -11,6 +11,7 @@ use kappa_types::{DeltaBatch, RelationId, SqlError, SqlState};
 
 use super::contents::{ContentsTable, RowsTable};
 use super::history::HistoryTable;
+use super::placed::{table_rows, without_place};
 use super::read_error;
 use crate::engine::{Cut, Engine};
 use crate::session::error::arrow_error;
@@ -41,7 +42,7 @@ impl Reader {
         source: &RelationSource,
     ) -> Result<Arc<dyn TableProvider>, SqlError> {
         match &source.target {
-            ScanTarget::Relation(relation) => self.relation(relation),
+            ScanTarget::Relation(relation) => self.relation(relation, source),
             ScanTarget::System { namespace, name } => {
                 let batches = self.system_rows(namespace, name)?;
                 Ok(Arc::new(RowsTable::new(source.schema.arrow(), batches)))
@@ -49,11 +50,20 @@ impl Reader {
         }
     }
 
-    fn relation(&self, relation: &Arc<Relation>) -> Result<Arc<dyn TableProvider>, SqlError> {
+    fn relation(
+        &self,
+        relation: &Arc<Relation>,
+        source: &RelationSource,
+    ) -> Result<Arc<dyn TableProvider>, SqlError> {
         // The plan may be older than the cut: a REBUILD in between changed the version.
         let current = self.cut.snapshot.relation(relation.id).ok_or_else(|| gone(relation))?;
         match &current.kind {
-            RelationKind::Source { .. } => self.source(&current),
+            RelationKind::Source { .. } => self.source(&current, source),
+            RelationKind::Table { .. } if source.has_hidden => {
+                let (arrow, own) = (source.arrow(), self.own_changes(current.id));
+                let rows = table_rows(&self.engine.log, &current, self.cut.at, arrow, own)?;
+                Ok(Arc::new(RowsTable::new(Arc::clone(arrow), rows)))
+            }
             RelationKind::Table { .. } => self.rows(&current),
             RelationKind::MaterializedView { .. } => {
                 self.engine.check_readable(&current.name, current.version, self.cut.at)?;
@@ -69,15 +79,30 @@ impl Reader {
         }
     }
 
-    fn source(&self, relation: &Relation) -> Result<Arc<dyn TableProvider>, SqlError> {
+    fn own_changes(&self, relation: RelationId) -> &[DeltaBatch] {
+        self.own.get(&relation).map_or(&[][..], Vec::as_slice)
+    }
+
+    fn source(
+        &self,
+        relation: &Relation,
+        source: &RelationSource,
+    ) -> Result<Arc<dyn TableProvider>, SqlError> {
         let log = self.engine.log.clone();
-        let history = HistoryTable::new(log, relation.id, relation.schema.clone(), self.cut.at);
-        let own = self.own.get(&relation.id).map_or(&[][..], Vec::as_slice);
+        let schema =
+            if source.has_hidden { Arc::clone(source.arrow()) } else { relation.schema.arrow() };
+        let history = HistoryTable::new(log, relation.id, relation.schema.clone(), self.cut.at)
+            .with_hidden(Arc::clone(&schema));
+        let own = self.own_changes(relation.id);
         if own.is_empty() {
             return Ok(Arc::new(history));
         }
-        let added = own.iter().map(|delta| delta.rows.clone()).collect();
-        let added = RowsTable::new(relation.schema.arrow(), added);
+        let added = own.iter().map(|delta| match source.has_hidden {
+            true => without_place(&schema, &delta.rows),
+            false => Ok(delta.rows.clone()),
+        });
+        let added = added.collect::<Result<Vec<_>, _>>().map_err(arrow_error)?;
+        let added = RowsTable::new(schema, added);
         Ok(Arc::new(super::history::WithOwn::new(history, added)))
     }
 
@@ -86,7 +111,7 @@ impl Reader {
         let at = if self.head == Some(relation.id) { kappa_serving::HEAD } else { self.cut.at };
         let batches = contents.rows.scan(at, None, &[]).map_err(read_error)?;
         let schema = relation.schema.arrow();
-        let own = self.own.get(&relation.id).map_or(&[][..], Vec::as_slice);
+        let own = self.own_changes(relation.id);
         let batches = after_changes(&schema, batches, own).map_err(arrow_error)?;
         Ok(Arc::new(RowsTable::new(schema, batches)))
     }

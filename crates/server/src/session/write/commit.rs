@@ -2,6 +2,7 @@
 
 use kappa_types::{SqlError, Timestamp};
 
+use super::spill::spilled;
 use crate::engine::Engine;
 use crate::metrics::Counters;
 use crate::session::Session;
@@ -24,6 +25,7 @@ impl Engine {
             transaction.locks.clear();
             return Ok(None);
         }
+        let commit = spilled(&self.log, &self.catalog.snapshot(), commit)?;
         let row_count: usize = commit.rows.iter().map(|rows| rows.rows.num_rows()).sum();
         let attached: u64 = commit.attachments.iter().map(|attachment| attachment.row_count).sum();
         let placed = self.log.place(commit).map_err(log_error)?;

@@ -12,6 +12,7 @@ mod copy;
 mod insert;
 mod key;
 pub(super) mod multiset;
+mod spill;
 
 pub(super) use append::Append;
 pub(super) use copy::{CopyInto, CopyTransaction};

@@ -1,0 +1,106 @@
+//! When a statement reads: its cut, and waiting for views that are still being made.
+//!
+//! The one idea: after a start, views come back beside the first statements. Who reads one waits for
+//! it as for any boundary, up to `kappa.read_wait`; then it answers 55000 with its progress.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::LogicalPlan;
+use kappa_catalog::{Relation, RelationKind};
+use kappa_dataflow::Phase;
+use kappa_sql::{Bound, BoundQuery, RelationSource, ScanTarget};
+use kappa_types::{SqlError, VersionId};
+
+use super::Session;
+use super::execute::materialized_views;
+use super::prepared::{Prepared, StatementBody};
+use super::session::READ_WAIT_MAX;
+use crate::engine::{Cut, Engine};
+use crate::system;
+
+/// How often a view that is waited for is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
+impl Session {
+    /// The cut of a statement, and the statement as bound at it. Views in it are complete there, if
+    /// that comes in time.
+    pub(super) async fn cut_and_bound(
+        &mut self,
+        prepared: &Prepared,
+        body: &StatementBody,
+    ) -> Result<(Cut, Arc<Bound>), SqlError> {
+        let is_fixed = self.transaction.as_ref().is_some_and(|open| open.cut.is_some());
+        let cut = self.cut().await?;
+        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        let coming = coming_views(&self.engine, &bound);
+        if is_fixed || coming.is_empty() || self.parameter("kappa.read") == "available" {
+            return Ok((cut, bound));
+        }
+        drop(cut);
+        let wait = self.duration("kappa.read_wait").unwrap_or(READ_WAIT_MAX);
+        let engine = Arc::clone(&self.engine);
+        let come = async {
+            let mut looks = tokio::time::interval(LOOK_INTERVAL);
+            while coming.iter().any(|version| is_coming(&engine, *version)) {
+                looks.tick().await;
+            }
+        };
+        // A view that takes longer says so itself when it is read.
+        let _ = tokio::time::timeout(wait, come).await;
+        if let Some(open) = &mut self.transaction {
+            open.cut = None;
+        }
+        let cut = self.cut().await?;
+        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        Ok((cut, bound))
+    }
+}
+
+/// The views that a statement reads and that are not complete yet.
+fn coming_views(engine: &Engine, bound: &Bound) -> Vec<VersionId> {
+    let Some(query) = query_of(bound) else { return Vec::new() };
+    let views: Vec<VersionId> = if asks_of_all_views(query) {
+        let snapshot = engine.catalog.snapshot();
+        let is_view =
+            |view: &&Arc<Relation>| matches!(view.kind, RelationKind::MaterializedView { .. });
+        snapshot.relations().filter(is_view).map(|view| view.version).collect()
+    } else {
+        materialized_views(query).into_iter().map(|view| view.version).collect()
+    };
+    views.into_iter().filter(|version| is_coming(engine, *version)).collect()
+}
+
+/// Whether a query reads a system table whose rows come out of views.
+fn asks_of_all_views(query: &BoundQuery) -> bool {
+    let asked = query.logical.exists(|node| {
+        let LogicalPlan::TableScan(scan) = node else { return Ok(false) };
+        let source = scan.source.downcast_ref::<RelationSource>();
+        Ok(source.is_some_and(|source| match &source.target {
+            ScanTarget::System { name, .. } => {
+                system::find(name).is_some_and(|table| table.waits_for_views)
+            }
+            ScanTarget::Relation(_) => false,
+        }))
+    });
+    asked.unwrap_or(false)
+}
+
+fn is_coming(engine: &Engine, version: VersionId) -> bool {
+    engine.progress(version).is_some_and(|progress| {
+        matches!(progress.phase, Phase::Hydrating | Phase::CatchingUp)
+            || progress.live_from.is_some_and(|from| from > engine.store.boundary())
+    })
+}
+
+fn query_of(bound: &Bound) -> Option<&BoundQuery> {
+    match bound {
+        Bound::Query(query) => Some(query),
+        Bound::Insert(insert) => Some(&insert.rows),
+        Bound::Update(update) => Some(&update.rows),
+        Bound::Delete(delete) => Some(&delete.rows),
+        Bound::CopyOut(copy) => Some(&copy.query),
+        _ => None,
+    }
+}
