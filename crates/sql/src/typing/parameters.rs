@@ -56,13 +56,13 @@ impl Parameters {
         types[index].clone()
     }
 
-    /// Decides the type of a parameter that has none yet, without modifiers.
+    /// Decides the type of a parameter that has none yet. Only numeric keeps its modifiers: a value
+    /// at the scale of the first use may have all 38 digits, at that of `numeric` it could not.
     pub(crate) fn decide(&self, index: usize, sql_type: &SqlType) -> SqlType {
         if let Some(present) = self.see(index) {
             return present;
         }
         let plain = match sql_type {
-            SqlType::Numeric(_) => SqlType::Numeric(None),
             SqlType::Varchar(_) => SqlType::Varchar(None),
             other => other.clone(),
         };
