@@ -4,10 +4,11 @@
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
-    Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType,
-    TimestampMicrosecondType,
+    Decimal128Type, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    Time64MicrosecondType, TimestampMicrosecondType,
 };
 use chrono_tz::Tz;
+use datafusion::logical_expr::Expr;
 use kappa_types::text::{
     Civil, civil_from_days, days_from_civil, days_in_month, offset_at_local, offset_at_utc,
 };
@@ -15,7 +16,8 @@ use kappa_types::{SqlError, SqlType};
 
 use super::arithmetic::{division_by_zero, out_of_range};
 use super::kernel::Arguments;
-use super::rows::map2;
+use super::rows::{map1, map2};
+use super::{FunctionContext, KernelFunction};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const MONTH_DAYS: f64 = 30.0;
@@ -24,6 +26,27 @@ const SECOND_MICROS: f64 = 1_000_000.0;
 /// An interval of some microseconds.
 pub(super) const fn of_micros(micros: i64) -> IntervalMonthDayNano {
     IntervalMonthDayNano { months: 0, days: 0, nanoseconds: micros.saturating_mul(1000) }
+}
+
+/// How long an interval is by which PostgreSQL compares: a month is 30 days, a day 24 hours.
+pub(crate) fn interval_span(expr: Expr, context: FunctionContext) -> Expr {
+    let span = SqlType::Numeric(Some((38, 0)));
+    KernelFunction::call(
+        "interval_span",
+        span_micros,
+        vec![SqlType::Interval],
+        span,
+        vec![expr],
+        context,
+    )
+}
+
+fn span_micros(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map1::<IntervalMonthDayNanoType, Decimal128Type>(args, |value| {
+        let (months, days, micros) = interval_parts(value);
+        let days = i128::from(months) * 30 + i128::from(days);
+        Ok(days * i128::from(DAY_MICROS) + i128::from(micros))
+    })
 }
 
 /// Months, days and microseconds.

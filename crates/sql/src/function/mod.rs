@@ -36,7 +36,7 @@ pub(crate) use call::{
 };
 pub(crate) use cast::{cast_function, cut_to_length, is_cast_known};
 pub(crate) use context::FunctionContext;
-pub(crate) use interval::{interval_parts, moved_in_utc as moved};
+pub(crate) use interval::{interval_parts, interval_span, moved_in_utc as moved};
 pub(crate) use kernel::{Kernel, KernelFunction};
 pub(crate) use overload::{
     Body, Overload, Returns, choose_overload, undefined as undefined_function,
