@@ -52,11 +52,22 @@ impl VisitorMut for Desugar<'_> {
             query.locks.clear();
         }
         name_columns(&mut query.body);
+        for common in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            hide_equal_names(&mut common.query.body);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut ast::TableFactor) -> ControlFlow<SqlError> {
+        if let ast::TableFactor::Derived { subquery, .. } = factor {
+            hide_equal_names(&mut subquery.body);
+        }
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         wrap_values(&mut query.body);
+        wrap_condition(&mut query.body);
         ControlFlow::Continue(())
     }
 
@@ -113,13 +124,59 @@ fn name_select(select: &mut Select) {
                     && !other_source.is_empty()
                     && other_source.contains('.')
                     && source.contains('.')
-                    && *other_source != source)
+                    && !may_be_one_column(other_source, &source))
         });
         let unique = if clash { format!("{name}{NAME_MARK}{}", seen.len()) } else { name.clone() };
         seen.push((name, source));
         if clash || !is_column {
             *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
         }
+    }
+}
+
+/// Whether two qualified names may mean one column, as `t.n` and `public.t.n` do.
+fn may_be_one_column(left: &str, right: &str) -> bool {
+    let ends = |long: &str, short: &str| {
+        long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    ends(left, right) || ends(right, left)
+}
+
+/// Marks every column of a subquery in FROM whose name another of its columns has, so that the name
+/// alone finds none of them; [`crate::error`] then says that it is ambiguous.
+fn hide_equal_names(body: &mut SetExpr) {
+    let select = match body {
+        SetExpr::Select(select) => select,
+        SetExpr::SetOperation { left, right, .. } => {
+            hide_equal_names(left);
+            hide_equal_names(right);
+            return;
+        }
+        SetExpr::Query(query) => return hide_equal_names(&mut query.body),
+        _ => return,
+    };
+    let names: Vec<Option<String>> = select
+        .projection
+        .iter()
+        .map(|item| match item {
+            SelectItem::UnnamedExpr(expr) => {
+                Some(column_name(expr).unwrap_or_else(|| "?column?".to_owned()))
+            }
+            SelectItem::ExprWithAlias { alias, .. } => Some(fold(alias)),
+            _ => None,
+        })
+        .collect();
+    for (index, item) in select.projection.iter_mut().enumerate() {
+        let Some(name) = &names[index] else { continue };
+        if names.iter().filter(|other| other.as_ref() == Some(name)).count() < 2 {
+            continue;
+        }
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
+            continue;
+        };
+        let expr = std::mem::replace(expr, Expr::value(Value::Null));
+        let alias = Ident::with_quote('"', format!("{name}{NAME_MARK}{index}"));
+        *item = SelectItem::ExprWithAlias { expr, alias };
     }
 }
 
@@ -223,6 +280,23 @@ fn wrap_values(body: &mut SetExpr) {
         SetExpr::SetOperation { left, right, .. } => {
             wrap_values(left);
             wrap_values(right);
+        }
+        _ => {}
+    }
+}
+
+/// WHERE becomes a call, so that its type is looked at by the resolver, which knows PostgreSQL's
+/// words for one that is not boolean.
+fn wrap_condition(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            if let Some(condition) = select.selection.take() {
+                select.selection = Some(call(CELL, vec![condition], None));
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            wrap_condition(left);
+            wrap_condition(right);
         }
         _ => {}
     }
@@ -450,8 +524,25 @@ fn literal(value: ValueWithSpan) -> Expr {
         | Value::NationalStringLiteral(text) => string(text),
         Value::DollarQuotedString(text) => string(text.value),
         Value::Placeholder(_) => call(PARAMETER, vec![Expr::Value(value)], position),
+        Value::Number(ref number, _) if !fits_numeric(number) => {
+            cast(string(number.clone()), DataType::DoublePrecision)
+        }
         _ => Expr::Value(value),
     }
+}
+
+/// Whether a number with an exponent has at most the digits of a numeric. One that has more can
+/// only be meant as a float.
+fn fits_numeric(number: &str) -> bool {
+    let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else { return true };
+    let Ok(exponent) = exponent.parse::<i64>() else { return false };
+    let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|d| *d == b'0').count();
+    let most = i64::from(kappa_types::NUMERIC_PRECISION_MAX);
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let scale = count(fraction).saturating_sub(exponent);
+    let whole = count(digits).saturating_add((-scale).max(0));
+    digits == 0 || (scale <= most && whole <= most)
 }
 
 fn not(expr: Expr) -> Expr {

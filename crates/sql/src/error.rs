@@ -101,6 +101,15 @@ fn schema(error: &SchemaError) -> SqlError {
 }
 
 fn missing_column(field: &Column, valid: &[Column]) -> SqlError {
+    if valid
+        .iter()
+        .any(|column| column.name != field.name && shown_name(&column.name) == field.name)
+    {
+        return SqlError::new(
+            SqlState::AmbiguousColumn,
+            format!("column reference \"{}\" is ambiguous", field.name),
+        );
+    }
     let name = match &field.relation {
         Some(relation) => format!("{}.{}", relation.table(), field.name),
         None => format!("\"{}\"", field.name),
@@ -179,7 +188,13 @@ fn plan(message: &str) -> SqlError {
     if line.contains("Inconsistent data length across values list") {
         return SqlError::new(SqlState::SyntaxError, "VALUES lists must all be the same length");
     }
-    if line.contains("aggregate") && line.contains("WHERE") {
+    if line.contains("function calls cannot be nested") {
+        return SqlError::new(
+            SqlState::GroupingError,
+            "aggregate function calls cannot be nested",
+        );
+    }
+    if line.to_ascii_lowercase().contains("aggregate") && line.contains("WHERE") {
         return SqlError::new(
             SqlState::GroupingError,
             "aggregate functions are not allowed in WHERE",
