@@ -189,10 +189,7 @@ fn plan(message: &str) -> SqlError {
         return SqlError::new(SqlState::SyntaxError, "VALUES lists must all be the same length");
     }
     if line.contains("function calls cannot be nested") {
-        return SqlError::new(
-            SqlState::GroupingError,
-            "aggregate function calls cannot be nested",
-        );
+        return SqlError::new(SqlState::GroupingError, "aggregate function calls cannot be nested");
     }
     if line.to_ascii_lowercase().contains("aggregate") && line.contains("WHERE") {
         return SqlError::new(
@@ -200,7 +197,10 @@ fn plan(message: &str) -> SqlError {
             "aggregate functions are not allowed in WHERE",
         );
     }
-    if line.contains("not in select list") || line.contains("out of range") {
+    if line.contains("not in select list")
+        || line.contains("out of range")
+        || line.contains("out of bounds")
+    {
         return SqlError::new(SqlState::InvalidColumnReference, line);
     }
     SqlError::new(SqlState::SyntaxErrorOrAccessRuleViolation, line)

@@ -24,7 +24,11 @@ mod preview;
 mod registry;
 mod rows;
 mod special;
+mod template;
+mod template_read;
+mod template_write;
 mod text;
+mod to_char;
 
 pub(crate) use aggregate::choose_aggregate;
 pub(crate) use aggregate_call::{AggregateCall, called_aggregate};
