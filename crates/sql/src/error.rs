@@ -230,7 +230,7 @@ fn diagnostic_position(error: &DataFusionError) -> Option<usize> {
 
 /// The name of an output column without the mark that keeps equal names apart.
 pub(crate) fn shown_name(name: &str) -> &str {
-    name.split(crate::desugar::NAME_MARK).next().unwrap_or(name)
+    name.split(crate::output_name::NAME_MARK).next().unwrap_or(name)
 }
 
 fn first_line(message: &str) -> String {

@@ -17,6 +17,7 @@ mod desugar;
 mod error;
 mod function;
 mod lower;
+mod output_name;
 mod parse;
 mod settled;
 mod source;
