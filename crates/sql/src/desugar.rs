@@ -1,6 +1,5 @@
 //! The pass over the syntax tree before DataFusion plans it: every operator, literal and special
-//! form becomes a call by name, which carries its position, and every output column gets the name
-//! PostgreSQL gives it.
+//! form becomes a call by name, which carries its position.
 
 use std::ops::ControlFlow;
 
@@ -15,11 +14,8 @@ use kappa_types::{SqlError, SqlState};
 use crate::function::{
     ALL, ANY, BINARY, CELL, FunctionRegistry, LITERAL, PARAMETER, UNARY, name_at,
 };
+use crate::output_name::{hide_equal_names, name_columns};
 use crate::parse::{fold, span_position};
-
-/// Stands between a column's name and the number that keeps equal names of one list apart. It
-/// cannot be typed: the name is cut here before anyone sees it.
-pub(crate) const NAME_MARK: char = '\u{1}';
 
 /// Rewrites a query in place.
 pub(crate) fn desugar_query(
@@ -52,11 +48,22 @@ impl VisitorMut for Desugar<'_> {
             query.locks.clear();
         }
         name_columns(&mut query.body);
+        for common in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            hide_equal_names(&mut common.query.body);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut ast::TableFactor) -> ControlFlow<SqlError> {
+        if let ast::TableFactor::Derived { subquery, .. } = factor {
+            hide_equal_names(&mut subquery.body);
+        }
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         wrap_values(&mut query.body);
+        wrap_condition(&mut query.body);
         ControlFlow::Continue(())
     }
 
@@ -79,136 +86,6 @@ impl VisitorMut for Desugar<'_> {
     }
 }
 
-/// Gives each output column of each SELECT of a set expression PostgreSQL's name.
-fn name_columns(body: &mut SetExpr) {
-    match body {
-        SetExpr::Select(select) => name_select(select),
-        SetExpr::SetOperation { left, right, .. } => {
-            name_columns(left);
-            name_columns(right);
-        }
-        _ => {}
-    }
-}
-
-fn name_select(select: &mut Select) {
-    let mut seen: Vec<(String, String)> = Vec::new();
-    for item in &mut select.projection {
-        let (expr, name) = match item {
-            SelectItem::UnnamedExpr(expr) => {
-                let name = column_name(expr).unwrap_or_else(|| "?column?".to_owned());
-                (expr.clone(), name)
-            }
-            SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), fold(alias)),
-            _ => continue,
-        };
-        let is_alias = matches!(item, SelectItem::ExprWithAlias { .. });
-        let is_column =
-            !is_alias && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
-        let source = if is_column { expr.to_string() } else { String::new() };
-        // Columns of different tables may share a name: their qualifiers tell them apart.
-        let clash = seen.iter().any(|(other, other_source)| {
-            *other == name
-                && !(is_column
-                    && !other_source.is_empty()
-                    && other_source.contains('.')
-                    && source.contains('.')
-                    && *other_source != source)
-        });
-        let unique = if clash { format!("{name}{NAME_MARK}{}", seen.len()) } else { name.clone() };
-        seen.push((name, source));
-        if clash || !is_column {
-            *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
-        }
-    }
-}
-
-/// PostgreSQL's `FigureColname`; `None` is `?column?`.
-pub(crate) fn column_name(expr: &Expr) -> Option<String> {
-    Some(match expr {
-        Expr::Identifier(ident) => fold(ident),
-        Expr::CompoundIdentifier(parts) => fold(parts.last()?),
-        Expr::Function(function) => {
-            fold(function.name.0.last().and_then(ObjectNamePart::as_ident)?)
-        }
-        Expr::Cast { expr, data_type, .. } => match column_name(expr) {
-            Some(name) => name,
-            None => type_column_name(data_type)?,
-        },
-        Expr::TypedString(string) => type_column_name(&string.data_type)?,
-        Expr::Interval(_) => "interval".to_owned(),
-        Expr::Case { else_result, .. } => match else_result.as_ref().and_then(|e| column_name(e)) {
-            Some(name) => name,
-            None => "case".to_owned(),
-        },
-        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => column_name(inner)?,
-        Expr::CompoundFieldAccess { root, access_chain } => {
-            let field = access_chain.iter().rev().find_map(|access| match access {
-                AccessExpr::Dot(Expr::Identifier(ident)) => Some(fold(ident)),
-                _ => None,
-            });
-            match field {
-                Some(field) => field,
-                None => column_name(root)?,
-            }
-        }
-        Expr::Subquery(query) => match query.body.as_ref() {
-            SetExpr::Select(select) => match select.projection.first()? {
-                SelectItem::UnnamedExpr(expr) => column_name(expr)?,
-                SelectItem::ExprWithAlias { alias, .. } => fold(alias),
-                _ => return None,
-            },
-            _ => return None,
-        },
-        Expr::Exists { .. } => "exists".to_owned(),
-        Expr::Array(_) => "array".to_owned(),
-        Expr::Extract { .. } => "extract".to_owned(),
-        Expr::Substring { shorthand, .. } => {
-            if *shorthand {
-                "substr".to_owned()
-            } else {
-                "substring".to_owned()
-            }
-        }
-        Expr::Position { .. } => "position".to_owned(),
-        Expr::Trim { trim_where, .. } => match trim_where {
-            Some(ast::TrimWhereField::Leading) => "ltrim".to_owned(),
-            Some(ast::TrimWhereField::Trailing) => "rtrim".to_owned(),
-            _ => "btrim".to_owned(),
-        },
-        Expr::Overlay { .. } => "overlay".to_owned(),
-        Expr::Ceil { .. } => "ceil".to_owned(),
-        Expr::Floor { .. } => "floor".to_owned(),
-        Expr::AtTimeZone { .. } => "timezone".to_owned(),
-        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => "bool".to_owned(),
-        _ => return None,
-    })
-}
-
-/// The name that a cast of something nameless gives its column.
-fn type_column_name(data_type: &DataType) -> Option<String> {
-    use kappa_types::SqlType as T;
-    Some(match crate::parse::sql_type(data_type).ok()? {
-        T::Boolean => "bool".to_owned(),
-        T::SmallInt => "int2".to_owned(),
-        T::Integer => "int4".to_owned(),
-        T::BigInt => "int8".to_owned(),
-        T::Real => "float4".to_owned(),
-        T::Double => "float8".to_owned(),
-        T::Numeric(_) => "numeric".to_owned(),
-        T::Varchar(_) => "varchar".to_owned(),
-        T::Time => "time".to_owned(),
-        T::Timestamp => "timestamp".to_owned(),
-        T::Timestamptz => "timestamptz".to_owned(),
-        T::Array(element) => match *element {
-            T::Integer => "int4".to_owned(),
-            T::BigInt => "int8".to_owned(),
-            other => other.name(),
-        },
-        other => other.name(),
-    })
-}
-
 /// Each value of a VALUES list becomes a call, so that columns of mixed types reach the resolver.
 fn wrap_values(body: &mut SetExpr) {
     match body {
@@ -223,6 +100,23 @@ fn wrap_values(body: &mut SetExpr) {
         SetExpr::SetOperation { left, right, .. } => {
             wrap_values(left);
             wrap_values(right);
+        }
+        _ => {}
+    }
+}
+
+/// WHERE becomes a call, so that its type is looked at by the resolver, which knows PostgreSQL's
+/// words for one that is not boolean.
+fn wrap_condition(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            if let Some(condition) = select.selection.take() {
+                select.selection = Some(call(CELL, vec![condition], None));
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            wrap_condition(left);
+            wrap_condition(right);
         }
         _ => {}
     }
@@ -450,8 +344,25 @@ fn literal(value: ValueWithSpan) -> Expr {
         | Value::NationalStringLiteral(text) => string(text),
         Value::DollarQuotedString(text) => string(text.value),
         Value::Placeholder(_) => call(PARAMETER, vec![Expr::Value(value)], position),
+        Value::Number(ref number, _) if !fits_numeric(number) => {
+            cast(string(number.clone()), DataType::DoublePrecision)
+        }
         _ => Expr::Value(value),
     }
+}
+
+/// Whether a number with an exponent has at most the digits of a numeric. One that has more can
+/// only be meant as a float.
+fn fits_numeric(number: &str) -> bool {
+    let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else { return true };
+    let Ok(exponent) = exponent.parse::<i64>() else { return false };
+    let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|d| *d == b'0').count();
+    let most = i64::from(kappa_types::NUMERIC_PRECISION_MAX);
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let scale = count(fraction).saturating_sub(exponent);
+    let whole = count(digits).saturating_add((-scale).max(0));
+    digits == 0 || (scale <= most && whole <= most)
 }
 
 fn not(expr: Expr) -> Expr {

@@ -101,6 +101,15 @@ fn schema(error: &SchemaError) -> SqlError {
 }
 
 fn missing_column(field: &Column, valid: &[Column]) -> SqlError {
+    if valid
+        .iter()
+        .any(|column| column.name != field.name && shown_name(&column.name) == field.name)
+    {
+        return SqlError::new(
+            SqlState::AmbiguousColumn,
+            format!("column reference \"{}\" is ambiguous", field.name),
+        );
+    }
     let name = match &field.relation {
         Some(relation) => format!("{}.{}", relation.table(), field.name),
         None => format!("\"{}\"", field.name),
@@ -179,13 +188,19 @@ fn plan(message: &str) -> SqlError {
     if line.contains("Inconsistent data length across values list") {
         return SqlError::new(SqlState::SyntaxError, "VALUES lists must all be the same length");
     }
-    if line.contains("aggregate") && line.contains("WHERE") {
+    if line.contains("function calls cannot be nested") {
+        return SqlError::new(SqlState::GroupingError, "aggregate function calls cannot be nested");
+    }
+    if line.to_ascii_lowercase().contains("aggregate") && line.contains("WHERE") {
         return SqlError::new(
             SqlState::GroupingError,
             "aggregate functions are not allowed in WHERE",
         );
     }
-    if line.contains("not in select list") || line.contains("out of range") {
+    if line.contains("not in select list")
+        || line.contains("out of range")
+        || line.contains("out of bounds")
+    {
         return SqlError::new(SqlState::InvalidColumnReference, line);
     }
     SqlError::new(SqlState::SyntaxErrorOrAccessRuleViolation, line)
@@ -215,7 +230,7 @@ fn diagnostic_position(error: &DataFusionError) -> Option<usize> {
 
 /// The name of an output column without the mark that keeps equal names apart.
 pub(crate) fn shown_name(name: &str) -> &str {
-    name.split(crate::desugar::NAME_MARK).next().unwrap_or(name)
+    name.split(crate::output_name::NAME_MARK).next().unwrap_or(name)
 }
 
 fn first_line(message: &str) -> String {

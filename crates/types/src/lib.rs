@@ -22,5 +22,5 @@ pub use delta::DeltaBatch;
 pub use error::SqlError;
 pub use id::{ColumnId, NamespaceId, RebuildId, RelationId, SchemaVersionId, VersionId};
 pub use sqlstate::SqlState;
-pub use sqltype::{SQL_TYPE_KEY, SqlType, UNCONSTRAINED_SCALE};
+pub use sqltype::{NUMERIC_PRECISION_MAX, SQL_TYPE_KEY, SqlType, UNCONSTRAINED_SCALE};
 pub use time::Timestamp;

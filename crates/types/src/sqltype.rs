@@ -23,6 +23,9 @@ use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 /// Field metadata key under which a field's SQL type stands, in the form of [`SqlType::name`].
 pub const SQL_TYPE_KEY: &str = "kappa.type";
 
+/// The most digits of a `numeric`, which computed ones have.
+pub const NUMERIC_PRECISION_MAX: u8 = 38;
+
 /// Digits behind the decimal point of a `numeric` without a declared scale.
 pub const UNCONSTRAINED_SCALE: i8 = 16;
 
@@ -202,10 +205,13 @@ impl SqlType {
         })
     }
 
-    /// `atttypmod` as PostgreSQL encodes it; -1 without modifiers.
+    /// `atttypmod` as PostgreSQL encodes it; -1 without modifiers. Results of operators and
+    /// aggregates have [`NUMERIC_PRECISION_MAX`] digits and in PostgreSQL no modifiers; the price is
+    /// that a column declared with that many shows as plain `numeric` too.
     #[must_use]
     pub fn typmod(&self) -> i32 {
         match self {
+            Self::Numeric(Some((NUMERIC_PRECISION_MAX, _))) => -1,
             Self::Numeric(Some((precision, scale))) => {
                 ((i32::from(*precision) << 16) | i32::from(*scale)) + 4
             }

@@ -2,6 +2,7 @@
 //! settings and the operator of TUMBLE and HOP.
 
 mod session;
+mod three_valued;
 mod window_exec;
 
 pub use session::session_state;

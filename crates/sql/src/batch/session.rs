@@ -14,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 
+use super::three_valued::three_valued;
 use super::window_exec::WindowExec;
 use crate::window_node::WindowNode;
 
@@ -53,8 +54,9 @@ impl QueryPlanner for KappaQueryPlanner {
         plan: &LogicalPlan,
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = three_valued(plan.clone())?;
         DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(WindowPlanner)])
-            .create_physical_plan(plan, state)
+            .create_physical_plan(&plan, state)
             .await
     }
 }

@@ -280,6 +280,12 @@ fn connector(
     mut options: std::collections::BTreeMap<String, String>,
     is_source: bool,
 ) -> Result<Option<Connector>, SqlError> {
+    if options.contains_key("retention") {
+        return Err(SqlError::unsupported(
+            "retention is not supported",
+            "Every row stays in the log; delete rows of a table with DELETE, or drop the source.",
+        ));
+    }
     let name = options.remove("connector");
     let given = &create.connector;
     match name {

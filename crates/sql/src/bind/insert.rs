@@ -92,7 +92,7 @@ impl Planner {
             Some(query) => query.clone(),
             None => one_row(),
         };
-        let plan = self.planned(&query, Purpose::Run, parameters, Unknowns::Keep)?.logical;
+        let plan = self.planned(&query, Purpose::Run, parameters, Unknowns::KeepCells)?.logical;
         let width = if source.is_some() { plan.schema().fields().len() } else { 0 };
         self.check_width(relation, width, given, insert)?;
         let schema = Arc::clone(plan.schema());
@@ -147,7 +147,14 @@ impl Planner {
         let mut rows = values.values;
         for row in &mut rows {
             for (place, cell) in row.iter_mut().enumerate() {
-                let Some(Some(to)) = targets.get(place) else { continue };
+                let Some(Some(to)) = targets.get(place) else {
+                    if is_null(cell)
+                        && let Some(column) = given.get(place)
+                    {
+                        *cell = typed_null(&relation.schema.columns[*column].sql_type)?;
+                    }
+                    continue;
+                };
                 let taken = std::mem::take(cell);
                 let type_name = resolver.type_name(&taken, &empty)?;
                 let name = &relation.schema.columns[given[place]].name;
@@ -160,10 +167,9 @@ impl Planner {
             .schema
             .fields()
             .iter()
-            .zip(targets)
-            .map(|(field, target)| match target {
-                Some(target) => target.field(field.name(), true),
-                None => field.as_ref().clone(),
+            .zip(given)
+            .map(|(field, column)| {
+                relation.schema.columns[*column].sql_type.field(field.name(), true)
             })
             .collect();
         let schema = DFSchema::from_unqualified_fields(fields.into(), Default::default())

@@ -66,6 +66,12 @@ impl Planner {
             .sql_statement_to_plan(statement)
             .map_err(|error| from_datafusion(&error))?;
         let resolver = self.resolver(parameters, purpose);
+        let unknowns = match (unknowns, &raw) {
+            // Below a sort or a limit VALUES has columns, and they have one type each.
+            (Unknowns::KeepCells, LogicalPlan::Values(_)) => Unknowns::KeepCells,
+            (Unknowns::KeepCells, _) => Unknowns::Keep,
+            (other, _) => other,
+        };
         let logical = resolver.plan_keeping(raw, unknowns)?;
         Ok(Planned { logical, read: context.read.into_inner() })
     }

@@ -9,8 +9,8 @@ use kappa_types::SqlError;
 use super::Planner;
 use super::context::Purpose;
 use super::expressions::row_schema;
-use crate::desugar::column_name;
 use crate::lower::compile;
+use crate::output_name::column_name;
 use crate::parse::fold;
 use crate::typing::Parameters;
 

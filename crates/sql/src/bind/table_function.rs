@@ -10,7 +10,9 @@ use datafusion::functions_table::generate_series::{GenSeriesArgs, GenerateSeries
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::logical_expr::{
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, Projection, col, lit,
+};
 use datafusion::sql::sqlparser::ast::{
     self, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned, TableAlias, TableFactor,
 };
@@ -182,7 +184,8 @@ impl TableFunctions {
         }
         let input = args[0].ok_or_else(missing_argument).and_then(table_of)?;
         let input = context.plan(input).map_err(|error| from_datafusion(&error))?;
-        let time = time_column(args[1].ok_or_else(missing_argument)?, &input)?;
+        let time_arg = args[1].ok_or_else(missing_argument)?;
+        let time = time_column(time_arg, &input)?;
         let mut micros = Vec::new();
         for arg in args[2..].iter().flatten() {
             let constant = self.constant(arg, Some(&SqlType::Interval), context)?;
@@ -191,7 +194,8 @@ impl TableFunctions {
         let window = window_of(is_hop, &micros)?;
         let node = WindowNode::try_new(Arc::new(input), time, window)
             .map_err(|error| from_datafusion(&error))?;
-        Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+        let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        if descriptor_args(time_arg).is_some() { with_window_time(plan) } else { Ok(plan) }
     }
 
     fn series(
@@ -318,6 +322,32 @@ fn table_of(arg: &ast::Expr) -> Result<TableFactor, SqlError> {
     })
 }
 
+/// The arguments of `DESCRIPTOR(…)`.
+fn descriptor_args(arg: &ast::Expr) -> Option<&[FunctionArg]> {
+    let ast::Expr::Function(function) = arg else { return None };
+    let name = function.name.0.last()?.as_ident()?;
+    match &function.args {
+        FunctionArguments::List(list) if plain(&name.value) == "descriptor" => Some(&list.args),
+        _ => None,
+    }
+}
+
+/// Rows in windows with Flink's third column: the last millisecond of the window.
+fn with_window_time(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
+    const NAME: &str = "window_time";
+    let columns = plan.schema().columns();
+    if columns.iter().any(|column| column.name == NAME) {
+        return Ok(plan);
+    }
+    let Some(end) = columns.last().cloned() else { return Ok(plan) };
+    let millisecond = lit(ScalarValue::new_interval_mdn(0, 0, 1_000_000));
+    let time = (Expr::Column(end) - millisecond).alias(NAME);
+    let exprs = columns.into_iter().map(Expr::Column).chain([time]).collect();
+    Projection::try_new(exprs, Arc::new(plan))
+        .map(LogicalPlan::Projection)
+        .map_err(|error| from_datafusion(&error))
+}
+
 /// The column that the second argument of a window names: `ts` or `DESCRIPTOR(ts)`.
 fn time_column(arg: &ast::Expr, input: &LogicalPlan) -> Result<Column, SqlError> {
     let (name, position) = match arg {
@@ -327,25 +357,15 @@ fn time_column(arg: &ast::Expr, input: &LogicalPlan) -> Result<Column, SqlError>
             None => return Err(missing_argument()),
         },
         ast::Expr::Nested(inner) => return time_column(inner, input),
-        ast::Expr::Function(function)
-            if function
-                .name
-                .0
-                .last()
-                .and_then(|part| part.as_ident())
-                .is_some_and(|ident| plain(&ident.value) == "descriptor") =>
-        {
-            let FunctionArguments::List(list) = &function.args else {
-                return Err(missing_argument());
-            };
-            match list.args.as_slice() {
-                [FunctionArg::Unnamed(FunctionArgExpr::Expr(inner))] => {
-                    return time_column(inner, input);
-                }
-                _ => return Err(missing_argument()),
-            }
-        }
         other => {
+            if let Some(args) = descriptor_args(other) {
+                return match args {
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(inner))] => {
+                        time_column(inner, input)
+                    }
+                    _ => Err(missing_argument()),
+                };
+            }
             return Err(SqlError::new(
                 SqlState::SyntaxError,
                 "the second argument of a window must be a column",

@@ -4,7 +4,7 @@ use datafusion::common::DFSchema;
 use datafusion::functions::expr_fn;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Case;
-use kappa_types::{SqlError, SqlState};
+use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::Overload;
 use crate::typing::{Resolver, typed_null};
@@ -39,6 +39,8 @@ pub(super) fn conditional(
             let mut args = unified(if name == "greatest" { "GREATEST" } else { "LEAST" })?;
             if args.len() == 1 {
                 args.remove(0)
+            } else if resolver.sql_type(&args[0], schema)? == SqlType::Interval {
+                super::interval::extreme(name == "greatest", args, resolver.context())
             } else if name == "greatest" {
                 expr_fn::greatest(args)
             } else {

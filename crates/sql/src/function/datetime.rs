@@ -94,7 +94,7 @@ const fn weekday(day: i64) -> i64 {
 }
 
 /// ISO year and week.
-fn iso_week(day: i64) -> (i64, i64) {
+pub(super) fn iso_week(day: i64) -> (i64, i64) {
     let thursday = day - weekday(day) + 3;
     let year = civil_from_days(thursday).year;
     let first = days_from_civil(Civil { year, month: 1, day: 1 });

@@ -221,17 +221,19 @@ pub(super) fn power(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     })
 }
 
+/// Powers of so few digits behind the point that they fit are exact, as in PostgreSQL; others keep
+/// the digits of the result.
 fn whole_power(base: i128, scale: i8, exponent: i128, to: i8) -> Result<i128, SqlError> {
-    let one = i256::from_i128(10_i128.pow(u32::from(scale.unsigned_abs())));
-    let base = i256::from_i128(base);
+    let overflow = || out_of_range(&SqlType::Numeric(None));
+    let working = scale.max(to);
+    let one = power_of_ten(u32::from(working.unsigned_abs()));
+    let base = i256::from_i128(rescale(base, scale, working)?);
     let mut value = one;
     for _ in 0..exponent {
-        let product =
-            value.checked_mul(base).ok_or_else(|| out_of_range(&SqlType::Numeric(None)))?;
+        let product = value.checked_mul(base).ok_or_else(overflow)?;
         value = i256::from_i128(divide_wide(product, one)?);
     }
-    let value = value.to_i128().ok_or_else(|| out_of_range(&SqlType::Numeric(None)))?;
-    rescale(value, scale, to)
+    rescale(value.to_i128().ok_or_else(overflow)?, working, to)
 }
 
 /// As double precision.

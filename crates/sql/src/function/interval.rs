@@ -2,12 +2,15 @@
 //!
 //! Arrow holds the time part in nanoseconds; everything here is in microseconds.
 
-use arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, PrimitiveArray};
 use arrow::datatypes::{
-    Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType,
-    TimestampMicrosecondType,
+    Decimal128Type, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    Time64MicrosecondType, TimestampMicrosecondType,
 };
 use chrono_tz::Tz;
+use datafusion::logical_expr::Expr;
 use kappa_types::text::{
     Civil, civil_from_days, days_from_civil, days_in_month, offset_at_local, offset_at_utc,
 };
@@ -15,7 +18,8 @@ use kappa_types::{SqlError, SqlType};
 
 use super::arithmetic::{division_by_zero, out_of_range};
 use super::kernel::Arguments;
-use super::rows::map2;
+use super::rows::{map1, map2};
+use super::{FunctionContext, Kernel, KernelFunction};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const MONTH_DAYS: f64 = 30.0;
@@ -24,6 +28,57 @@ const SECOND_MICROS: f64 = 1_000_000.0;
 /// An interval of some microseconds.
 pub(super) const fn of_micros(micros: i64) -> IntervalMonthDayNano {
     IntervalMonthDayNano { months: 0, days: 0, nanoseconds: micros.saturating_mul(1000) }
+}
+
+/// How long an interval is by which PostgreSQL compares: a month is 30 days, a day 24 hours.
+pub(crate) fn interval_span(expr: Expr, context: FunctionContext) -> Expr {
+    let span = SqlType::Numeric(Some((38, 0)));
+    KernelFunction::call(
+        "interval_span",
+        span_micros,
+        vec![SqlType::Interval],
+        span,
+        vec![expr],
+        context,
+    )
+}
+
+fn span_micros(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    map1::<IntervalMonthDayNanoType, Decimal128Type>(args, |value| Ok(span_of(value)))
+}
+
+fn span_of(value: IntervalMonthDayNano) -> i128 {
+    let (months, days, micros) = interval_parts(value);
+    let days = i128::from(months) * 30 + i128::from(days);
+    days * i128::from(DAY_MICROS) + i128::from(micros)
+}
+
+/// GREATEST or LEAST of intervals: the first of the longest or shortest that are not NULL.
+pub(super) fn extreme(is_greatest: bool, args: Vec<Expr>, context: FunctionContext) -> Expr {
+    let types = vec![SqlType::Interval; args.len()];
+    let (name, kernel): (_, Kernel) =
+        if is_greatest { ("greatest", greatest) } else { ("least", least) };
+    KernelFunction::call(name, kernel, types, SqlType::Interval, args, context)
+}
+
+fn greatest(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    Ok(extreme_by(args, |value| span_of(value)))
+}
+
+fn least(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    Ok(extreme_by(args, |value| -span_of(value)))
+}
+
+/// The first value with the highest score in each row.
+fn extreme_by(args: &Arguments<'_>, score: impl Fn(IntervalMonthDayNano) -> i128) -> ArrayRef {
+    let columns: Vec<_> =
+        (0..args.arrays.len()).map(|i| args.primitive::<IntervalMonthDayNanoType>(i)).collect();
+    let best = |row: usize| {
+        let values = columns.iter().filter(|c| c.is_valid(row)).map(|c| c.value(row));
+        values.reduce(|best, value| if score(value) > score(best) { value } else { best })
+    };
+    let values = (0..args.row_count).map(best);
+    Arc::new(values.collect::<PrimitiveArray<IntervalMonthDayNanoType>>())
 }
 
 /// Months, days and microseconds.

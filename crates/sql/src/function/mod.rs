@@ -24,7 +24,11 @@ mod preview;
 mod registry;
 mod rows;
 mod special;
+mod template;
+mod template_read;
+mod template_write;
 mod text;
+mod to_char;
 
 pub(crate) use aggregate::choose_aggregate;
 pub(crate) use aggregate_call::{AggregateCall, called_aggregate};
@@ -36,7 +40,7 @@ pub(crate) use call::{
 };
 pub(crate) use cast::{cast_function, cut_to_length, is_cast_known};
 pub(crate) use context::FunctionContext;
-pub(crate) use interval::{interval_parts, moved_in_utc as moved};
+pub(crate) use interval::{interval_parts, interval_span, moved_in_utc as moved};
 pub(crate) use kernel::{Kernel, KernelFunction};
 pub(crate) use overload::{
     Body, Overload, Returns, choose_overload, undefined as undefined_function,

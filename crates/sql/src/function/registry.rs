@@ -6,11 +6,11 @@ use std::sync::{Arc, LazyLock};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-use super::{Overload, array, conditional, datetime, json, math, pattern, text};
+use super::{Overload, array, conditional, datetime, json, math, pattern, text, to_char};
 
 /// The functions of ours, one list per family.
 static OVERLOADS: LazyLock<HashMap<&'static str, Vec<Overload>>> = LazyLock::new(|| {
-    let families: [fn() -> Vec<Overload>; 7] = [
+    let families: [fn() -> Vec<Overload>; 8] = [
         math::overloads,
         text::overloads,
         pattern::overloads,
@@ -18,6 +18,7 @@ static OVERLOADS: LazyLock<HashMap<&'static str, Vec<Overload>>> = LazyLock::new
         conditional::overloads,
         array::overloads,
         json::overloads,
+        to_char::overloads,
     ];
     let mut names: HashMap<&'static str, Vec<Overload>> = HashMap::new();
     for overload in families.into_iter().flat_map(|family| family()) {

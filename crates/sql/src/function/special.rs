@@ -51,6 +51,14 @@ pub(crate) fn special(
                 "Give the values yourself; sequences come later.",
             ));
         }
+        (
+            "current_user" | "session_user" | "user" | "current_role" | "current_schema"
+            | "current_catalog" | "current_database" | "current_setting" | "pg_backend_pid",
+            _,
+        ) => {
+            resolver.refuse_in_view(name)?;
+            return Ok(None);
+        }
         _ => return Ok(None),
     }))
 }

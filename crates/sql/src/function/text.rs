@@ -1,6 +1,8 @@
 //! Text functions that DataFusion has not, or has with another meaning.
 
-use arrow::array::{ArrayRef, AsArray};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::Int32Type;
 use kappa_types::{SqlError, SqlState, SqlType};
 
@@ -21,6 +23,7 @@ pub(super) fn overloads() -> Vec<Overload> {
         Overload::new("octet_length", &[TEXT], INTEGER, octets),
         Overload::new("octet_length", &[SqlType::Bytea], INTEGER, length_bytes),
         Overload::new("bit_length", &[TEXT], INTEGER, bits),
+        Overload::new("||", &[SqlType::Bytea, SqlType::Bytea], SqlType::Bytea, concat_bytes),
         Overload::new("substr", &[TEXT, INTEGER], TEXT, substring_from),
         Overload::new("substr", &[TEXT, INTEGER, INTEGER], TEXT, substring_for),
         Overload::new("substring", &[TEXT, INTEGER], TEXT, substring_from),
@@ -51,6 +54,13 @@ fn length(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
 fn length_bytes(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let bytes = args.arrays[0].as_binary::<i32>();
     rows::<Int32Type>(args, |row| count(bytes.value(row).len()))
+}
+
+fn concat_bytes(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let (left, right) = (args.arrays[0].as_binary::<i32>(), args.arrays[1].as_binary::<i32>());
+    let both = left.iter().zip(right.iter());
+    let joined = both.map(|(left, right)| Some([left?, right?].concat()));
+    Ok(Arc::new(joined.collect::<BinaryArray>()))
 }
 
 fn octets(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {

@@ -14,7 +14,7 @@ use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::expression::{as_column, column, compile};
 use super::plan_error;
-use super::{aggregate, join, properties, window};
+use super::{aggregate, join, prepare, properties, window};
 use crate::source::{RelationSource, ScanTarget};
 use crate::window_node::WindowNode;
 
@@ -47,10 +47,7 @@ pub(super) fn lower(plan: &LogicalPlan) -> Result<Node, SqlError> {
             "LIMIT and OFFSET cannot be kept in a materialized view yet",
             "Put LIMIT into the query that reads the view.",
         )),
-        LogicalPlan::Distinct(Distinct::On(_)) => Err(SqlError::unsupported(
-            "DISTINCT ON cannot be kept in a materialized view yet",
-            "Use GROUP BY with min or max, or read it with a SELECT.",
-        )),
+        LogicalPlan::Distinct(Distinct::On(_)) => Err(prepare::distinct_on()),
         LogicalPlan::Window(_) => Err(SqlError::unsupported(
             "window functions (OVER) cannot be kept in a materialized view yet",
             "Group by TUMBLE or HOP instead, or run the query as a SELECT.",

@@ -1,10 +1,12 @@
 //! [`parse`]: which statement a text is.
 
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::Token;
 use kappa_types::{SqlError, SqlState};
 
 use super::reader::{Reader, is_word};
-use super::{comment, copy, create, dml, drop, explain, lexer, prepare, rebuild, session, show};
+use super::{
+    comment, copy, create, dml, drop, explain, lexer, prepare, rebuild, session, show, table_forms,
+};
 use crate::statement::{ExpressionText, Query, QueryText, Statement};
 
 /// Reads exactly one statement. A semicolon at the end is allowed.
@@ -17,7 +19,7 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
     while tokens.last().is_some_and(|token| token.token == Token::SemiColon) {
         tokens.pop();
     }
-    drop_table_words(&mut tokens);
+    table_forms::rewrite(&mut tokens)?;
     statement(&mut Reader::new(text, &tokens))
 }
 
@@ -33,7 +35,7 @@ pub(crate) fn parse_expression(text: &str) -> Result<ExpressionText, SqlError> {
 /// Reads a query that was stored as text.
 pub(crate) fn parse_query(text: &str) -> Result<QueryText, SqlError> {
     let mut tokens = lexer::tokens(text)?;
-    drop_table_words(&mut tokens);
+    table_forms::rewrite(&mut tokens)?;
     Reader::new(text, &tokens).query()
 }
 
@@ -169,43 +171,6 @@ fn hint_for(word: &str) -> Option<&'static str> {
         "wait" | "cancel" => "Use SHOW REBUILDS and ALTER VIEW … REBUILD CANCEL.",
         _ => return None,
     })
-}
-
-/// `TUMBLE(TABLE t, …)` and `DATA => TABLE t`: the word TABLE is noise that sqlparser stumbles on.
-fn drop_table_words(tokens: &mut Vec<TokenWithSpan>) {
-    let mut depth_of_window = Vec::new();
-    let mut depth = 0_usize;
-    let mut keep = vec![true; tokens.len()];
-    for index in 0..tokens.len() {
-        match &tokens[index].token {
-            Token::LParen => {
-                depth += 1;
-                let window = index > 0
-                    && ["tumble", "hop", "session", "cumulate"]
-                        .iter()
-                        .any(|word| is_word(&tokens[index - 1].token, word));
-                if window {
-                    depth_of_window.push(depth);
-                }
-            }
-            Token::RParen => {
-                if depth_of_window.last() == Some(&depth) {
-                    depth_of_window.pop();
-                }
-                depth = depth.saturating_sub(1);
-            }
-            token if is_word(token, "table") && depth_of_window.last() == Some(&depth) => {
-                let before = &tokens[index - 1].token;
-                let after_word = matches!(tokens.get(index + 1), Some(next) if matches!(next.token, Token::Word(_)));
-                if after_word && matches!(before, Token::LParen | Token::Comma | Token::RArrow) {
-                    keep[index] = false;
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut keep = keep.into_iter();
-    tokens.retain(|_| keep.next().unwrap_or(true));
 }
 
 #[cfg(test)]

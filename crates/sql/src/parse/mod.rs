@@ -18,6 +18,7 @@ mod rebuild;
 mod session;
 mod show;
 mod sql_type;
+mod table_forms;
 mod tail;
 
 pub use dispatch::parse;

@@ -72,7 +72,7 @@ pub(crate) fn coerce(
         }
         Expr::Placeholder(Placeholder { id, field: None }) => {
             let index = Parameters::index(id)?;
-            let decided = parameters.decide(index, to);
+            let decided = parameters.decide(index, to, conversion);
             let expr = Parameters::expression(index, &decided);
             return coerce(expr, to, schema, conversion, parameters, context);
         }

@@ -434,7 +434,8 @@ impl<'a> Resolver<'a> {
             .into_iter()
             .map(|sort| {
                 let expr = self.settled(sort.expr, schema)?;
-                Ok(Sort { expr, ..sort })
+                let sql_type = self.sql_type(&expr, schema)?;
+                Ok(Sort { expr: self.in_order(expr, &sql_type), ..sort })
             })
             .collect()
     }
@@ -496,8 +497,11 @@ impl<'a> Resolver<'a> {
         })?;
         let mut all = all
             .into_iter()
-            .map(|expr| self.coerce(expr, &common, schema, Conversion::Implicit))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|expr| {
+                let expr = self.coerce(expr, &common, schema, Conversion::Implicit)?;
+                Ok(self.in_order(expr, &common))
+            })
+            .collect::<Result<Vec<_>, SqlError>>()?;
         let expr = Box::new(all.remove(0));
         Ok(Expr::InList(InList { expr, list: all, negated: list.negated }))
     }

@@ -56,7 +56,17 @@ impl Resolver<'_> {
             .ok_or_else(|| undefined_operator(symbol, &types[0], &types[1]))?;
         let left = self.coerce(left, &common, schema, Conversion::Implicit)?;
         let right = self.coerce(right, &common, schema, Conversion::Implicit)?;
+        let [left, right] = [left, right].map(|side| self.in_order(side, &common));
         Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
+    }
+
+    /// A value whose order and equality in Arrow are those of PostgreSQL: of an interval how long
+    /// it is, of everything else itself.
+    pub(super) fn in_order(&self, expr: Expr, sql_type: &SqlType) -> Expr {
+        match sql_type {
+            SqlType::Interval => crate::function::interval_span(expr, self.context),
+            _ => expr,
+        }
     }
 
     fn other_binary(

@@ -4,10 +4,15 @@ use std::cell::{Cell, RefCell};
 
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Placeholder;
-use kappa_types::{SqlError, SqlState, SqlType};
+use kappa_types::{NUMERIC_PRECISION_MAX, SqlError, SqlState, SqlType, UNCONSTRAINED_SCALE};
+
+use super::Conversion;
 
 /// Most parameters of a statement: what the protocol can count.
 const PARAMETER_COUNT_MAX: usize = 65_535;
+
+/// Most digits in front of the point of a `numeric` without modifiers.
+const WHOLE_DIGITS_MAX: i16 = NUMERIC_PRECISION_MAX as i16 - UNCONSTRAINED_SCALE as i16;
 
 /// The types of the parameters of one statement. Those that the client named are fixed; of the
 /// others the first use decides.
@@ -56,12 +61,24 @@ impl Parameters {
         types[index].clone()
     }
 
-    /// Decides the type of a parameter that has none yet, without modifiers.
-    pub(crate) fn decide(&self, index: usize, sql_type: &SqlType) -> SqlType {
+    /// Decides the type of a parameter that has none yet, without modifiers. Only a cast to a
+    /// numeric of more whole digits than plain `numeric` has, or a column of it, gives the scale too.
+    pub(crate) fn decide(
+        &self,
+        index: usize,
+        sql_type: &SqlType,
+        conversion: Conversion,
+    ) -> SqlType {
         if let Some(present) = self.see(index) {
             return present;
         }
         let plain = match sql_type {
+            SqlType::Numeric(Some((precision, scale)))
+                if conversion != Conversion::Implicit
+                    && i16::from(*precision) - i16::from(*scale) > WHOLE_DIGITS_MAX =>
+            {
+                sql_type.clone()
+            }
             SqlType::Numeric(_) => SqlType::Numeric(None),
             SqlType::Varchar(_) => SqlType::Varchar(None),
             other => other.clone(),

@@ -25,6 +25,8 @@ pub(crate) enum Unknowns {
     Settle,
     /// They stay.
     Keep,
+    /// They stay, and each cell of VALUES keeps its own type: it is assigned by itself.
+    KeepCells,
 }
 
 impl Resolver<'_> {
@@ -99,7 +101,7 @@ impl Resolver<'_> {
                 let node = SubqueryAlias::try_new(Arc::new(input), node.alias).map_err(convert)?;
                 Ok(LogicalPlan::SubqueryAlias(node))
             }
-            LogicalPlan::Union(node) => self.union(node, unknowns),
+            LogicalPlan::Union(node) => self.union(node),
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let input = self.plan(unwrap(input))?;
                 Ok(LogicalPlan::Distinct(Distinct::All(Arc::new(input))))
@@ -262,13 +264,12 @@ impl Resolver<'_> {
         let types = [self.type_of(&left, left_schema)?, self.type_of(&right, right_schema)?];
         let common = super::operator::comparable_type(&types)
             .ok_or_else(|| super::operator::undefined_operator("=", &types[0], &types[1]))?;
-        Ok((
-            self.coerce(left, &common, left_schema, Conversion::Implicit)?,
-            self.coerce(right, &common, right_schema, Conversion::Implicit)?,
-        ))
+        let left = self.coerce(left, &common, left_schema, Conversion::Implicit)?;
+        let right = self.coerce(right, &common, right_schema, Conversion::Implicit)?;
+        Ok((self.in_order(left, &common), self.in_order(right, &common)))
     }
 
-    fn union(&self, node: Union, unknowns: Unknowns) -> Result<LogicalPlan, SqlError> {
+    fn union(&self, node: Union) -> Result<LogicalPlan, SqlError> {
         let inputs = node
             .inputs
             .into_iter()
@@ -286,12 +287,8 @@ impl Resolver<'_> {
         for column in 0..width {
             let types: Vec<Type> =
                 inputs.iter().map(|input| Type::of_field(input.schema().field(column))).collect();
-            let undecided = types.iter().all(|t| *t == Type::Unknown);
-            targets.push(if undecided && unknowns == Unknowns::Keep {
-                None
-            } else {
-                Some(common_type(&types).ok_or_else(|| no_common_type("UNION", &types))?)
-            });
+            // PostgreSQL decides at every level: what all sides leave open is text.
+            targets.push(Some(common_type(&types).ok_or_else(|| no_common_type("UNION", &types))?));
         }
         let names: Vec<String> =
             inputs[0].schema().fields().iter().map(|field| field.name().clone()).collect();
@@ -400,7 +397,9 @@ impl Resolver<'_> {
                 .map(|row| self.type_of(&row[column], &empty))
                 .collect::<Result<Vec<_>, _>>()?;
             let name = format!("column{}", column + 1);
-            if unknowns == Unknowns::Keep && types.iter().all(|t| *t == Type::Unknown) {
+            let undecided =
+                unknowns != Unknowns::Settle && types.iter().all(|t| *t == Type::Unknown);
+            if undecided || unknowns == Unknowns::KeepCells {
                 fields.push(Field::new(name, DataType::Utf8, true));
                 continue;
             }

@@ -53,8 +53,8 @@ pub(super) fn parse(text: &[u8], modifiers: Option<(u8, i8)>) -> Result<i128, Sq
 }
 
 fn checked_append(value: u128, digit: u128) -> Option<u128> {
-    // 10^38 * 10 fits u128 no more; one digit less is the most any precision allows.
-    (value < 10_u128.pow(u32::from(DIGITS_MAX))).then(|| value * 10 + digit)
+    // With one digit more the number has at most as many as any precision allows.
+    (value < 10_u128.pow(u32::from(DIGITS_MAX) - 1)).then(|| value * 10 + digit)
 }
 
 /// Sign, digits with at most one point, exponent.

@@ -83,7 +83,7 @@ fn halfway(mantissa: u64, binary: i32, digits: u64, exponent: i32) -> bool {
     digits != 0
         && (same(2 * mantissa + 1, binary - 1)
             || same(2 * mantissa - 1, binary - 1)
-            || same(4 * mantissa - 1, binary - 2))
+            || (mantissa.is_power_of_two() && same(4 * mantissa - 1, binary - 2)))
 }
 
 /// Reads a float.
