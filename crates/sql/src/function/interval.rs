@@ -62,7 +62,7 @@ pub(super) fn extreme(is_greatest: bool, args: Vec<Expr>, context: FunctionConte
 }
 
 fn greatest(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    Ok(extreme_by(args, |value| span_of(value)))
+    Ok(extreme_by(args, span_of))
 }
 
 fn least(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
