@@ -1,4 +1,4 @@
-//! Applying edits to a snapshot. It cannot fail: [`crate::check`] came before the log.
+//! Applying edits to a snapshot. It cannot fail: [`crate::check()`] came before the log.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ impl Snapshot {
     ///
     /// # Panics
     /// If an edit does not fit, such as a drop of a relation that is not there: then the log was
-    /// written without [`crate::check`].
+    /// written without [`crate::check()`].
     #[must_use]
     pub fn after(&self, time: Timestamp, edits: &[Edit]) -> Self {
         let mut next = self.clone();

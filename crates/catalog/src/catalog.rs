@@ -48,7 +48,7 @@ impl Catalog {
     }
 
     /// Applies a record that the log has taken at `time`. Records are applied in the order of the
-    /// log; their edits were checked with [`crate::check`] against the snapshot before, under a lock
+    /// log; their edits were checked with [`crate::check()`] against the snapshot before, under a lock
     /// that the caller holds from the check to here.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! What is measured: one list that feeds `/metrics`.
 //!
-//! The one idea: a figure is one row of [`METRICS`] with its name, kind and meaning; who counts adds
+//! The one idea: a figure is one row of `METRICS` with its name, kind and meaning; who counts adds
 //! to an atomic, who knows a level is asked when somebody scrapes. System tables show the figures of
 //! single relations; they read the same sources (log statistics, contents counters).
 

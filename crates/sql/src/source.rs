@@ -37,7 +37,7 @@ pub struct RelationSource {
     pub target: ScanTarget,
     /// Its columns.
     pub schema: Schema,
-    /// Whether [`HIDDEN`] follow the columns of `schema`.
+    /// Whether `_time` and `_seq` follow the columns of `schema`.
     pub has_hidden: bool,
     arrow: SchemaRef,
     /// What is known of its changes; for materialized views as their plan says.

@@ -8,7 +8,7 @@
 //!
 //! The one idea: a change happens when the live dataflow passes its record, for the catalogue, the
 //! contents and the views alike; the session only waits for that boundary. After a restart the same
-//! records make the same catalogue, and [`initial_actions`] starts what it names.
+//! records make the same catalogue, and `initial_actions` starts what it names.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Text into [`Statement`]s: PostgreSQL's lexer rules and grammar, as much of it as we speak.
+//! Text into [`crate::statement::Statement`]s: PostgreSQL's lexer rules and grammar, as much of it as we speak.
 //!
 //! sqlparser reads expressions, queries and DML; everything else is read by a small recursive
 //! descent over the same tokens, one file per statement.

@@ -133,7 +133,7 @@ pub(crate) enum Expr {
         negated: bool,
         operands: Box<(Expr, Expr)>,
     },
-    /// IS [NOT] DISTINCT FROM; `true` when negated.
+    /// `IS [NOT] DISTINCT FROM`; `true` when negated.
     Distinct {
         negated: bool,
         operands: Box<(Expr, Expr)>,
