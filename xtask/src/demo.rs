@@ -47,7 +47,13 @@ pub(crate) fn run() -> Result<()> {
         .context("the tutorial has no demo.toml")?;
     let script = parse(&text)?;
     ensure!(has_psql(), "psql is not installed: ./setup.sh installs it");
-    project::run(project::cargo().args(["build", "--release", "--package", "kappa-server"]))?;
+    project::run(project::cargo().args([
+        "build",
+        "--release",
+        "--workspace",
+        "--bins",
+        "--locked",
+    ]))?;
 
     let data_directory = project::target_directory().join("demo-data");
     if data_directory.exists() {

@@ -33,6 +33,7 @@ mod value;
 
 pub use builtin::declare;
 pub use context::{Activity, ServerState, Setting, Settings, SystemContext};
+pub use function::quote::quote_identifier;
 pub use query::{SystemQuery, execute, prepare};
 pub use recognize::{is_system_query, query_is_system};
 pub use relation::{relation_rows, relation_schema};

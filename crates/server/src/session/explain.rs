@@ -1,4 +1,4 @@
-//! EXPLAIN: the incremental plan of a view, or the batch plan of a query, one line per row.
+//! EXPLAIN: the incremental plan of a view; of a query its batch plan and how a view would keep it.
 
 use std::sync::Arc;
 
@@ -22,6 +22,13 @@ pub(super) fn columns() -> Vec<ColumnDescription> {
     vec![ColumnDescription::new(COLUMN, SqlType::Text)]
 }
 
+/// A plan below its heading, further in.
+fn section(heading: &str, plan: &dyn std::fmt::Display) -> String {
+    let plan = plan.to_string();
+    let lines = plan.trim_end().lines().flat_map(|line| ["  ", line, "\n"]);
+    std::iter::once(heading).chain(["\n"]).chain(lines).collect()
+}
+
 /// The lines.
 pub(super) async fn rows(
     engine: &Engine,
@@ -40,16 +47,23 @@ pub(super) async fn rows(
                 ));
             }
         },
-        BoundExplain::Query { query, verbose } => {
+        BoundExplain::Query { query, kept, verbose } => {
             let plan = with_tables(query.logical.clone(), reader)?;
             let optimized = state.optimize(&plan).map_err(query_error)?;
+            let mut text = section("As a query, run once:", &optimized.display_indent());
             if *verbose {
                 let physical = state.create_physical_plan(&plan).await.map_err(query_error)?;
-                let physical = displayable(physical.as_ref()).indent(true).to_string();
-                format!("{}\n{physical}", optimized.display_indent())
-            } else {
-                optimized.display_indent().to_string()
+                let physical = displayable(physical.as_ref());
+                text += &section("Its operators:", &physical.indent(true));
             }
+            text += &match kept {
+                None => String::new(),
+                Some(Ok(kept)) => section("As a materialized view, kept up to date:", kept),
+                Some(Err(error)) => {
+                    format!("It cannot be kept as a materialized view: {}\n", error.message)
+                }
+            };
+            text
         }
     };
     let lines = StringViewArray::from_iter_values(text.trim_end().lines());

@@ -18,6 +18,7 @@ use kappa_catalog::{
 };
 use kappa_plan::{Node, Operator, ViewPlan};
 use kappa_sql::{BoundCreateMaterializedView, BoundDefinition, BoundRebuild, BoundRebuildAction};
+use kappa_system::quote_identifier;
 use kappa_types::{RelationId, SqlError, SqlState, Timestamp};
 use kappa_wire::{ExecuteContext, Notice, Outcome};
 use tokio::sync::OwnedMutexGuard;
@@ -58,7 +59,8 @@ impl Session {
         match &bound.action {
             BoundRebuildAction::Start { is_present, definition, emit_on_close, plan, options } => {
                 let kind = rebuilt_kind(relation, definition, *emit_on_close);
-                let mut new = self.new_definition(text, relation, kind, definition);
+                let created = created_text(relation, &kind, definition);
+                let mut new = self.new_definition(&created, relation, kind, definition);
                 if *is_present {
                     // The same query under this session's settings could be another one.
                     let old = relation.definition();
@@ -205,6 +207,20 @@ fn rebuilt_kind(
         }
         _ => RelationKind::View { query },
     }
+}
+
+/// A statement that makes the view as REBUILD AS leaves it, for SHOW CREATE.
+fn created_text(relation: &Relation, kind: &RelationKind, bound: &BoundDefinition) -> String {
+    let noun = match kind {
+        RelationKind::MaterializedView { .. } => "MATERIALIZED VIEW",
+        _ => "VIEW",
+    };
+    let closes = matches!(kind, RelationKind::MaterializedView { emit_on_close: true, .. });
+    let emit = if closes { " EMIT ON WINDOW CLOSE" } else { "" };
+    let query = bound.query.trim_end().trim_end_matches(';').trim_end();
+    let name =
+        [&relation.namespace_name, &relation.name].map(|part| quote_identifier(part)).join(".");
+    format!("CREATE {noun} {name} AS {query}{emit}")
 }
 
 fn no_rebuild(relation: &Relation) -> SqlError {

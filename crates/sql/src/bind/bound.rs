@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::LogicalPlan;
 use kappa_catalog::{ColumnDefinition, Connector, Dependency, Relation, Watermark};
 use kappa_plan::{Expression, ViewPlan};
-use kappa_types::{Column, ColumnId, NamespaceId, SqlType};
+use kappa_types::{Column, ColumnId, NamespaceId, SqlError, SqlType};
 
 use crate::statement::{
     Comment, CopyOptions, Deallocate, Execute, Prepare, RebuildOptions, Reset, Set, Show,
@@ -269,10 +269,12 @@ pub enum BoundRebuildAction {
 #[expect(clippy::large_enum_variant, reason = "one per statement, and boxed by its holder")]
 #[derive(Clone, Debug)]
 pub enum BoundExplain {
-    /// The batch plan of a query or of the query inside a DML statement.
+    /// The plans of a query or of the query inside a DML statement.
     Query {
         /// The query.
         query: BoundQuery,
+        /// Its plan as a materialized view, or why it cannot be one; `None` inside DML.
+        kept: Option<Result<Box<ViewPlan>, SqlError>>,
         /// VERBOSE.
         verbose: bool,
     },

@@ -1,5 +1,6 @@
 //! EXPLAIN.
 
+use datafusion::sql::sqlparser::ast;
 use kappa_catalog::RelationKind;
 use kappa_types::{SqlError, SqlState};
 
@@ -13,7 +14,7 @@ impl Planner {
         parameter_oids: &[u32],
     ) -> Result<BoundExplain, SqlError> {
         let verbose = explain.verbose;
-        let query = |query| BoundExplain::Query { query, verbose };
+        let inside = |query| BoundExplain::Query { query, kept: None, verbose };
         match &explain.target {
             ExplainTarget::MaterializedView(name) => {
                 let relation = self.existing(name)?;
@@ -24,7 +25,7 @@ impl Planner {
                     RelationKind::View { query: text } => {
                         let planner = self.as_of_definition(&relation);
                         let parsed = crate::parse::parse_query(text)?;
-                        planner.query(&parsed.query, &[]).map(query)
+                        planner.explain_query(&parsed.query, &[], verbose)
                     }
                     _ => Err(SqlError::new(
                         SqlState::WrongObjectType,
@@ -35,16 +36,16 @@ impl Planner {
             }
             ExplainTarget::Statement(statement) => match statement.as_ref() {
                 Statement::Query(inner) => {
-                    self.query(&inner.query.query, parameter_oids).map(query)
+                    self.explain_query(&inner.query.query, parameter_oids, verbose)
                 }
                 Statement::Insert(insert) => {
-                    self.insert(insert, parameter_oids).map(|bound| query(bound.rows))
+                    self.insert(insert, parameter_oids).map(|bound| inside(bound.rows))
                 }
                 Statement::Update(update) => {
-                    self.update(update, parameter_oids).map(|bound| query(bound.rows))
+                    self.update(update, parameter_oids).map(|bound| inside(bound.rows))
                 }
                 Statement::Delete(delete) => {
-                    self.delete(delete, parameter_oids).map(|bound| query(bound.rows))
+                    self.delete(delete, parameter_oids).map(|bound| inside(bound.rows))
                 }
                 Statement::CreateMaterializedView(create) => {
                     let mut create = create.clone();
@@ -58,5 +59,20 @@ impl Planner {
                 )),
             },
         }
+    }
+
+    /// Both ways of a query: as it runs now, and as a materialized view would keep it.
+    fn explain_query(
+        &self,
+        ast: &ast::Query,
+        parameter_oids: &[u32],
+        verbose: bool,
+    ) -> Result<BoundExplain, SqlError> {
+        let query = self.query(ast, parameter_oids)?;
+        let kept = self
+            .view_logical(ast, false)
+            .and_then(|planned| crate::lower::lower_view(planned.logical, false))
+            .map(Box::new);
+        Ok(BoundExplain::Query { query, kept: Some(kept), verbose })
     }
 }

@@ -40,7 +40,8 @@ pub(super) fn text(value: &Value) -> &str {
 
 /// `name` as it must be written in SQL: quoted unless it is a plain lower-case word that is not a
 /// keyword.
-pub(crate) fn quote_identifier(name: &str) -> String {
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
     static KEYWORDS: OnceLock<HashSet<&'static str>> = OnceLock::new();
     let keywords = KEYWORDS.get_or_init(|| {
         let is_special = |row: &&crate::value::Row| row[1].as_text() != Some("U");
