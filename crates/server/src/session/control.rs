@@ -4,6 +4,7 @@
 //!   until every rebuild that nobody holds has ended or waits for APPLY.
 //! * `kappa_seal()`: writes everything into segments; for measurements and tests.
 //! * `kappa_set_clock(timestamptz)`: only with `--clock manual`.
+//! * `pg_sleep(seconds)`: waits, as PostgreSQL's does, and can be cancelled.
 //!
 //! The one idea: a statement that is nothing but such a call is recognised as a whole; the functions
 //! exist nowhere else, so a query can never do one of these things by the way.
@@ -36,6 +37,7 @@ pub(super) enum Control {
     Settle,
     Seal,
     SetClock(String),
+    Sleep(Duration),
 }
 
 impl Control {
@@ -54,6 +56,11 @@ impl Control {
                 let time = literal.strip_prefix('\'')?.strip_suffix('\'')?;
                 (!time.contains('\'')).then(|| Self::SetClock(time.to_owned()))
             }
+            ("pg_sleep", literal) => {
+                let seconds: f64 = literal.trim_matches('\'').trim().parse().ok()?;
+                let length = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
+                Some(Self::Sleep(length))
+            }
             _ => None,
         }
     }
@@ -63,6 +70,7 @@ impl Control {
             Self::Settle => "kappa_settle",
             Self::Seal => "kappa_seal",
             Self::SetClock(_) => "kappa_set_clock",
+            Self::Sleep(_) => "pg_sleep",
         }
     }
 
@@ -84,6 +92,7 @@ impl Control {
                 tokio::task::block_in_place(|| engine.log.seal()).map_err(log_error)?;
             }
             Self::SetClock(time) => set_clock(engine, time, text)?,
+            Self::Sleep(length) => tokio::time::sleep(*length).await,
         }
         let column = SqlType::Text.field(self.name(), true);
         let schema = Arc::new(arrow::datatypes::Schema::new(vec![column]));
