@@ -4,6 +4,7 @@ import datetime
 import decimal
 import json
 import threading
+import time
 import uuid
 
 import psycopg
@@ -142,6 +143,21 @@ def cancels(connection):
     check(connection.execute("SELECT 2").fetchone(), (2,))
 
 
+def sleeps(connection):
+    """pg_sleep waits, and a statement that is past its time is cancelled."""
+    begin = time.monotonic()
+    connection.execute("SELECT pg_sleep(0.2)")
+    check(time.monotonic() - begin >= 0.2, True)
+    connection.execute("SET statement_timeout = '50ms'")
+    try:
+        connection.execute("SELECT pg_sleep(60)")
+    except psycopg.errors.QueryCanceled:
+        pass
+    else:
+        raise AssertionError("it was not cancelled")
+    connection.execute("RESET statement_timeout")
+
+
 def describes(connection):
     """Results tell the types that PostgreSQL has for them."""
     cursor = connection.execute("SELECT 1::int AS i, 'x' AS t, 1.5 AS n, now() AS tz, ARRAY[1] AS a")
@@ -151,7 +167,7 @@ def describes(connection):
 
 
 with psycopg.connect(autocommit=True) as main:
-    for step in (parameters_and_types, prepared_and_many, transactions, copies, errors, cancels, describes):
+    for step in (parameters_and_types, prepared_and_many, transactions, copies, errors, cancels, sleeps, describes):
         try:
             step(main)
         except Exception as failure:

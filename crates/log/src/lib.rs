@@ -24,6 +24,7 @@ mod background;
 mod commit;
 mod encoding;
 mod error;
+mod fault;
 mod fs;
 mod group;
 mod groups;
@@ -45,6 +46,7 @@ mod wal;
 
 pub use commit::{Commit, PlacedCommit, Producer, RelationRows, RowKind, reject_schema};
 pub use error::Error;
+pub use fault::{FAULT_POINTS, arm_fault, fault_point};
 pub use fs::{Crash, Fault, File, Fs, Lock, RealFs, SimFs};
 pub use group::{EntryRows, Group, GroupEntry};
 pub use log::{Log, Observer, Placed};

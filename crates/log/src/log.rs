@@ -20,6 +20,7 @@ use kappa_types::{Clock, RelationId, Schema, SchemaVersionId, Timestamp};
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 use crate::background::Background;
+use crate::fault::fault_point;
 use crate::history::{DurableGroup, State};
 use crate::manifest::Manifest;
 use crate::order::{FileTask, GroupDone, Order, PlacedGroup, Signal};
@@ -505,8 +506,10 @@ impl Shared {
         group_bytes(&group.header(durable_lsn), &group.frames, &mut bytes);
         let file = &group.file.file;
         file.write_all_at(&bytes, group.offset)
+            .inspect(|()| fault_point("wal.written"))
             .and_then(|()| file.sync_data()) // wal_sync
             .map_err(|error| self.wal.fatal("write the log", error))?;
+        fault_point("wal.synced");
         bytes.clear();
         bytes.shrink_to(WRITE_BUFFER_BYTES_KEPT);
         drop(bytes);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use kappa_types::Timestamp;
 
 use crate::Error;
+use crate::fault::fault_point;
 use crate::history::HistoryKey;
 use crate::log::Shared;
 use crate::manifest::Edit;
@@ -104,6 +105,7 @@ impl Shared {
             merged.set_dead(true);
             return Err(error);
         }
+        fault_point("merge.told");
         let mut state = self.state.write();
         match state.histories.get_mut(&key) {
             Some(history) => {

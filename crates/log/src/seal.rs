@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::array::UInt64Array;
 use kappa_types::Schema;
 
+use crate::fault::fault_point;
 use crate::history::{HistoryKey, Source, Unsealed};
 use crate::log::Shared;
 use crate::manifest::Edit;
@@ -264,6 +265,9 @@ impl Shared {
         sealed: Option<Sealed<'_>>,
         mut edits: Vec<Edit>,
     ) -> Result<u64, Error> {
+        if sealed.is_some() {
+            fault_point("segment.written");
+        }
         let mut manifest = self.manifest.lock();
         let replay_lsn = {
             let state = self.state.read();
@@ -276,6 +280,7 @@ impl Shared {
             replay_lsn
         };
         manifest.append(&edits)?;
+        fault_point("manifest.told");
         let mut state = self.state.write();
         if let Some(Sealed { key, first, count, segments }) = sealed {
             state.sealed(key, first, count, segments.to_vec());

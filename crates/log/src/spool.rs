@@ -11,6 +11,7 @@ use arrow::array::Int64Array;
 use arrow::record_batch::RecordBatch;
 use kappa_types::{RelationId, Schema};
 
+use crate::fault::fault_point;
 use crate::segment::{Hidden, Segment, SegmentTarget, SegmentWriter};
 use crate::{Error, Fs, RowKind};
 
@@ -142,6 +143,7 @@ impl Spool {
     /// [`Error::DiskFull`] or [`Error::Io`]; the files are removed.
     pub fn finish(mut self) -> Result<Attachment, Error> {
         self.finish_file()?;
+        fault_point("spool.finished");
         Ok(Attachment {
             relation: self.target.relation,
             watermark: None,

@@ -19,7 +19,7 @@ use kappa_catalog::{
     Catalog, DdlRecord, Definition, Edit, Rebuild, RebuildPhase, Relation, RelationKind, Snapshot,
 };
 use kappa_dataflow::{Action, Flip, InputSource, Install};
-use kappa_log::Commit;
+use kappa_log::{Commit, fault_point};
 use kappa_plan::{Properties, ViewPlan};
 use kappa_types::{RelationId, Schema, SqlError, SqlState, Timestamp, VersionId};
 use parking_lot::Mutex;
@@ -319,6 +319,7 @@ impl Engine {
             ..Commit::default()
         };
         let time = self.commit(commit).await?;
+        fault_point("ddl.logged");
         self.cut(time, BOUNDARY_WAIT).await
     }
 }

@@ -4,6 +4,7 @@
 //!   until every rebuild that nobody holds has ended or waits for APPLY.
 //! * `kappa_seal()`: writes everything into segments; for measurements and tests.
 //! * `kappa_set_clock(timestamptz)`: only with `--clock manual`.
+//! * `kappa_fault(point)`: the next hit of the point ends the process; not in a release build.
 //! * `pg_sleep(seconds)`: waits, as PostgreSQL's does, and can be cancelled.
 //!
 //! The one idea: a statement that is nothing but such a call is recognised as a whole; the functions
@@ -38,6 +39,7 @@ pub(super) enum Control {
     Seal,
     SetClock(String),
     Sleep(Duration),
+    Fault(String),
 }
 
 impl Control {
@@ -56,6 +58,10 @@ impl Control {
                 let time = literal.strip_prefix('\'')?.strip_suffix('\'')?;
                 (!time.contains('\'')).then(|| Self::SetClock(time.to_owned()))
             }
+            ("kappa_fault", literal) => {
+                let point = literal.strip_prefix('\'')?.strip_suffix('\'')?;
+                Some(Self::Fault(point.to_owned()))
+            }
             ("pg_sleep", literal) => {
                 let seconds: f64 = literal.trim_matches('\'').trim().parse().ok()?;
                 let length = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
@@ -71,6 +77,7 @@ impl Control {
             Self::Seal => "kappa_seal",
             Self::SetClock(_) => "kappa_set_clock",
             Self::Sleep(_) => "pg_sleep",
+            Self::Fault(_) => "kappa_fault",
         }
     }
 
@@ -93,6 +100,7 @@ impl Control {
             }
             Self::SetClock(time) => set_clock(engine, time, text)?,
             Self::Sleep(length) => tokio::time::sleep(*length).await,
+            Self::Fault(point) => arm(point)?,
         }
         let column = SqlType::Text.field(self.name(), true);
         let schema = Arc::new(arrow::datatypes::Schema::new(vec![column]));
@@ -136,6 +144,16 @@ fn is_settled(engine: &Engine) -> bool {
     };
     views.all(|view| is_complete(view.version))
         && snapshot.rebuilds_active().all(|rebuild| rebuild.phase != RebuildPhase::Running)
+}
+
+fn arm(point: &str) -> Result<(), SqlError> {
+    if kappa_log::arm_fault(point) {
+        return Ok(());
+    }
+    let points: Vec<_> = kappa_log::FAULT_POINTS.iter().map(|(name, _)| *name).collect();
+    let message = format!("this build has no fault \"{point}\"");
+    Err(SqlError::new(SqlState::InvalidParameterValue, message)
+        .with_hint(format!("Builds for tests have: {}.", points.join(", "))))
 }
 
 fn set_clock(engine: &Engine, time: &str, text: &TextOptions) -> Result<(), SqlError> {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use kappa_catalog::{DdlRecord, Edit, Rebuild, RebuildPhase, RelationKind, Snapshot};
 use kappa_dataflow::{Phase, Progress};
+use kappa_log::fault_point;
 use kappa_types::{RebuildId, SqlError, SqlState};
 use tokio::sync::OwnedMutexGuard;
 
@@ -107,7 +108,10 @@ pub async fn apply(engine: &Arc<Engine>, id: RebuildId) -> Result<(), SqlError> 
         .map(|definition| Edit::SetVersion(Box::new(definition.clone())))
         .collect();
     edits.push(Edit::EndRebuild { rebuild: id, outcome: RebuildPhase::Applied });
-    change(engine, ddl, rebuild, edits).await
+    fault_point("rebuild.ready");
+    change(engine, ddl, rebuild, edits).await?;
+    fault_point("rebuild.flipped");
+    Ok(())
 }
 
 /// Ends a rebuild without a flip.
