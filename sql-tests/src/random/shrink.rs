@@ -1,0 +1,62 @@
+//! Fewer steps that still fail, by leaving out ever smaller runs of them.
+
+use super::round::replay;
+use super::run::Servers;
+use super::step::Step;
+use std::time::{Duration, Instant};
+
+/// How long it may take; what is left then is reported.
+const TIME_MAX: Duration = Duration::from_secs(120);
+
+/// What two failures must share to count as one.
+const SIGNS: &[&str] = &[
+    "differs from its query",
+    "differs from a twin",
+    "query in batch failed",
+    "twin cannot be made",
+    "does not run incrementally",
+    "a row failed inside",
+    "panic",
+    "no answer in",
+    "XX000",
+];
+
+/// The steps that are left when no run of them can be left out any more.
+pub(super) async fn shrink(servers: &mut Servers, what: &str, steps: &[Step]) -> Vec<Step> {
+    let deadline = Instant::now() + TIME_MAX;
+    let mut steps = steps.to_vec();
+    let mut run = steps.len().div_ceil(2);
+    while run > 0 {
+        let mut at = 0;
+        let before = steps.len();
+        while at < steps.len() && Instant::now() < deadline {
+            let mut fewer = steps.clone();
+            fewer.drain(at..(at + run).min(steps.len()));
+            match fails(servers, what, &fewer).await {
+                true => steps = fewer,
+                false => at += run,
+            }
+        }
+        if run == 1 && (steps.len() == before || Instant::now() >= deadline) {
+            break;
+        }
+        run = (run / 2).max(1);
+    }
+    steps
+}
+
+/// Whether the steps fail in the same way.
+async fn fails(servers: &mut Servers, what: &str, steps: &[Step]) -> bool {
+    let Ok(instance) = servers.start().await else { return false };
+    let result = replay(&instance, steps).await;
+    let end = instance.finish().await.map_err(|failure| failure.to_string());
+    servers.clear();
+    match result.and(end) {
+        Ok(()) => false,
+        Err(other) => sign(&other) == sign(what),
+    }
+}
+
+fn sign(what: &str) -> Option<&'static str> {
+    SIGNS.iter().copied().find(|sign| what.contains(sign))
+}
