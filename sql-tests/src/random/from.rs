@@ -51,7 +51,11 @@ impl Queries<'_> {
     /// TUMBLE or HOP over a relation that has a timestamp.
     fn windowed(&mut self) -> Option<From> {
         let is_timestamp = |column: &&Column| column.kind == Kind::Timestamp;
-        let relation = self.relation();
+        let source = self.relations.iter().find(|relation| relation.writes == Writes::Appended);
+        let relation = match source {
+            Some(source) if self.random.u8(..3) > 0 => source.clone(),
+            _ => self.relation(),
+        };
         let at = relation.columns.iter().find(is_timestamp)?.name.clone();
         let alias = self.next_alias();
         let table = if self.random.bool() {

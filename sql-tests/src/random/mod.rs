@@ -7,7 +7,7 @@
 //! The one idea: a round is the list of statements it has sent. The generator learns only which views
 //! were accepted, so a seed is a run, and the list alone repeats it.
 //!
-//! It does not know what a right answer is: the oracle does. Plans that SQL cannot say are tested in
+//! It does not know what a right answer is: the oracle does, and PostgreSQL where it is installed. Plans that SQL cannot say are tested in
 //! the crate of the dataflow.
 
 mod aggregate;
@@ -17,6 +17,7 @@ mod from;
 mod kind;
 mod predicate;
 mod query;
+mod reference;
 mod relation;
 mod round;
 mod run;

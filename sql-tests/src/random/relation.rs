@@ -26,7 +26,7 @@ pub(super) enum Writes {
 }
 
 /// Something that a query can read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Relation {
     /// Its name.
     pub(super) name: String,

@@ -3,6 +3,7 @@
 use super::change;
 use super::kind::Profile;
 use super::query::Queries;
+use super::reference::Reference;
 use super::relation::{Relation, Writes};
 use super::step::Step;
 use super::tally::Tally;
@@ -24,6 +25,8 @@ const REFUSALS: &[&str] = &["0A", "22", "42", "23", "21", "25", "2B"];
 /// What a round has sent to a server.
 pub(super) struct Round {
     session: Session,
+    /// What exists, with the statement that made it.
+    created: Vec<(Relation, String)>,
     /// What was done, in order.
     pub(super) steps: Vec<Step>,
 }
@@ -31,11 +34,16 @@ pub(super) struct Round {
 impl Round {
     /// A round on a fresh server.
     pub(super) fn new(instance: &Arc<Instance>) -> Self {
-        Self { session: Session::new(instance.clone()), steps: Vec::new() }
+        Self { session: Session::new(instance.clone()), created: Vec::new(), steps: Vec::new() }
     }
 
     /// Draws and does the whole round.
-    pub(super) async fn run(&mut self, random: &mut Rng, tally: &mut Tally) -> Result<(), String> {
+    pub(super) async fn run(
+        &mut self,
+        random: &mut Rng,
+        tally: &mut Tally,
+        reference: Option<&mut Reference>,
+    ) -> Result<(), String> {
         let profile = Profile::draw(random);
         let mut relations = self.create_relations(profile, random).await?;
         let base_count = relations.len();
@@ -66,7 +74,9 @@ impl Round {
         }
         tally.check_count += relations.len() - base_count;
         tally.round_count += 1;
-        check_at_end(&mut self.session).await.map_err(|failure| failure.to_string())
+        let checked = check_at_end(&mut self.session, &self.created, reference).await;
+        tally.reference_count += checked.map_err(|failure| failure.to_string())?;
+        Ok(())
     }
 
     async fn create_relations(
@@ -78,7 +88,7 @@ impl Round {
         for writes in [Writes::Keyed, Writes::Free, Writes::Appended] {
             let name = format!("t{}", relations.len());
             let (relation, create) = Relation::draw(&name, writes, profile, random);
-            if let Some(refusal) = self.send(create).await? {
+            if let Some(refusal) = self.create(&relation, create).await? {
                 return Err(format!("a relation was refused: {refusal}"));
             }
             relations.push(relation);
@@ -106,11 +116,20 @@ impl Round {
         constructs.sort_unstable();
         constructs.dedup();
         let name = format!("v{}", self.steps.len());
-        let refusal = self.send(format!("CREATE MATERIALIZED VIEW {name} AS {}", query.sql)).await?;
+        let create = format!("CREATE MATERIALIZED VIEW {name} AS {}", query.sql);
+        let view = Relation { name, columns: query.columns, writes: Writes::None };
+        let refusal = self.create(&view, create).await?;
         let is_accepted = refusal.is_none();
         tally.add(&constructs, refusal);
-        let view = Relation { name, columns: query.columns, writes: Writes::None };
         Ok(is_accepted.then_some(view))
+    }
+
+    async fn create(
+        &mut self,
+        relation: &Relation,
+        sql: String,
+    ) -> Result<Option<String>, String> {
+        self.step(Step::Create(relation.clone(), sql)).await
     }
 
     async fn send(&mut self, sql: String) -> Result<Option<String>, String> {
@@ -120,31 +139,45 @@ impl Round {
     /// Does a step and notes it; gives the error that a statement was refused with.
     async fn step(&mut self, step: Step) -> Result<Option<String>, String> {
         self.steps.push(step.clone());
-        perform(&mut self.session, &step).await
+        perform(&mut self.session, &step, &mut self.created).await
     }
 }
 
 /// Does the steps of a round again, on a fresh server.
-pub(super) async fn replay(instance: &Arc<Instance>, steps: &[Step]) -> Result<(), String> {
+pub(super) async fn replay(
+    instance: &Arc<Instance>,
+    steps: &[Step],
+    reference: Option<&mut Reference>,
+) -> Result<(), String> {
     let mut session = Session::new(instance.clone());
+    let mut created = Vec::new();
     for step in steps {
-        perform(&mut session, step).await?;
+        perform(&mut session, step, &mut created).await?;
     }
     session.execute("ROLLBACK").await.map_err(|failure| failure.to_string())?;
-    check_at_end(&mut session).await.map_err(|failure| failure.to_string())
+    let checked = check_at_end(&mut session, &created, reference).await;
+    checked.map(drop).map_err(|failure| failure.to_string())
 }
 
-async fn perform(session: &mut Session, step: &Step) -> Result<Option<String>, String> {
+/// Does a step; gives the error that a statement was refused with.
+async fn perform(
+    session: &mut Session,
+    step: &Step,
+    created: &mut Vec<(Relation, String)>,
+) -> Result<Option<String>, String> {
     let instance = session.instance().clone();
     let done = match step {
         Step::Restart => instance.restart(End::Stop).await,
         Step::Crash => instance.restart(End::Crash).await,
         Step::Check => check(&instance).await,
-        Step::Sql(sql) => match session.execute(sql).await {
+        Step::Sql(sql) | Step::Create(_, sql) => match session.execute(sql).await {
             Err(failure) if is_refusal(&failure) => return Ok(Some(failure.headline())),
             result => result.map(drop).map_err(|failure| in_statement(&failure, sql)),
         },
     };
+    if let (Ok(()), Step::Create(relation, sql)) = (&done, step) {
+        created.push((relation.clone(), sql.clone()));
+    }
     done.map(|()| None).map_err(|failure| failure.to_string())
 }
 
@@ -164,12 +197,20 @@ async fn check(instance: &Arc<Instance>) -> Result<(), Failure> {
     oracle::check_at_one_time(&mut session, &views, &[]).await.map(drop)
 }
 
-/// The standing oracle; and no row failed in a way that is no row's fault.
-async fn check_at_end(session: &mut Session) -> Result<(), Failure> {
+/// The standing oracle, and PostgreSQL; gives how many views that answered. And no row failed in a
+/// way that is no row's fault.
+async fn check_at_end(
+    session: &mut Session,
+    created: &[(Relation, String)],
+    reference: Option<&mut Reference>,
+) -> Result<usize, Failure> {
     oracle::check(session).await?;
     let internal = "SELECT view_name, reason FROM kappa_errors WHERE reason LIKE 'XX%'";
-    match session.query(internal).await?.printed_rows().first() {
-        Some(row) => Err(Failure::broken(format!("a row failed inside: {}", row.join(": ")))),
-        None => Ok(()),
+    if let Some(row) = session.query(internal).await?.printed_rows().first() {
+        return Err(Failure::broken(format!("a row failed inside: {}", row.join(": "))));
+    }
+    match reference {
+        Some(reference) => reference.check(session, created).await,
+        None => Ok(0),
     }
 }

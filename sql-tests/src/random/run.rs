@@ -1,5 +1,6 @@
 //! Rounds by seed until the time is over, and the report of the first that fails.
 
+use super::reference::Reference;
 use super::round::Round;
 use super::shrink::shrink;
 use super::step::Step;
@@ -26,6 +27,8 @@ pub(super) struct Servers {
     options: ServerOptions,
     parent: PathBuf,
     count: usize,
+    /// PostgreSQL, if it is installed.
+    pub(super) reference: Option<Reference>,
 }
 
 impl Servers {
@@ -58,7 +61,7 @@ pub(crate) async fn run(draw: Draw, instance: &Arc<Instance>) -> Result<String, 
     let (options, _) = instance.server().await.ok_or("no server runs")?;
     instance.finish().await.map_err(|failure| failure.to_string())?;
     let parent = options.data_directory.parent().ok_or("no directory")?.to_path_buf();
-    let mut servers = Servers { options, parent, count: 0 };
+    let mut servers = Servers { options, parent, count: 0, reference: Reference::start().await? };
     let mut tally = Tally::default();
     let deadline = Instant::now() + Duration::from_secs(draw.seconds);
     let mut seed = draw.seed;
@@ -80,7 +83,7 @@ async fn run_round(seed: u64, servers: &mut Servers, tally: &mut Tally) -> Resul
     let instance = servers.start().await?;
     let mut round = Round::new(&instance);
     let mut random = Rng::with_seed(seed);
-    let result = round.run(&mut random, tally).await;
+    let result = round.run(&mut random, tally, servers.reference.as_mut()).await;
     let steps = std::mem::take(&mut round.steps);
     drop(round);
     let log = instance.log();

@@ -3,6 +3,7 @@
 use super::round::replay;
 use super::run::Servers;
 use super::step::Step;
+use crate::split;
 use std::time::{Duration, Instant};
 
 /// How long it may take; what is left then is reported.
@@ -12,6 +13,7 @@ const TIME_MAX: Duration = Duration::from_secs(120);
 const SIGNS: &[&str] = &[
     "differs from its query",
     "differs from a twin",
+    "differs from PostgreSQL",
     "query in batch failed",
     "twin cannot be made",
     "does not run incrementally",
@@ -21,10 +23,31 @@ const SIGNS: &[&str] = &[
     "XX000",
 ];
 
-/// The steps that are left when no run of them can be left out any more.
+/// The steps that are left when no run of them can be left out any more, nor any row of an INSERT.
 pub(super) async fn shrink(servers: &mut Servers, what: &str, steps: &[Step]) -> Vec<Step> {
     let deadline = Instant::now() + TIME_MAX;
-    let mut steps = steps.to_vec();
+    let steps = without_runs(servers, what, steps.to_vec(), deadline).await;
+    let single = |step: &Step| match step {
+        Step::Sql(sql) => match split::rows(sql) {
+            Some(rows) => rows.into_iter().map(Step::Sql).collect(),
+            None => vec![step.clone()],
+        },
+        _ => vec![step.clone()],
+    };
+    let rows: Vec<_> = steps.iter().flat_map(single).collect();
+    if rows.len() > steps.len() && fails(servers, what, &rows).await {
+        return without_runs(servers, what, rows, deadline).await;
+    }
+    steps
+}
+
+/// Leaves out runs of steps, long ones first, as long as what is left fails.
+async fn without_runs(
+    servers: &mut Servers,
+    what: &str,
+    mut steps: Vec<Step>,
+    deadline: Instant,
+) -> Vec<Step> {
     let mut run = steps.len().div_ceil(2);
     while run > 0 {
         let mut at = 0;
@@ -48,7 +71,7 @@ pub(super) async fn shrink(servers: &mut Servers, what: &str, steps: &[Step]) ->
 /// Whether the steps fail in the same way.
 async fn fails(servers: &mut Servers, what: &str, steps: &[Step]) -> bool {
     let Ok(instance) = servers.start().await else { return false };
-    let result = replay(&instance, steps).await;
+    let result = replay(&instance, steps, servers.reference.as_mut()).await;
     let end = instance.finish().await.map_err(|failure| failure.to_string());
     servers.clear();
     match result.and(end) {

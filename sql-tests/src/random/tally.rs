@@ -14,8 +14,10 @@ pub(super) struct Tally {
     pub(super) round_count: usize,
     /// Statements that change rows, and how many of them succeeded.
     pub(super) change: Count,
-    /// Comparisons of a view.
+    /// Comparisons of a view with its query.
     pub(super) check_count: usize,
+    /// Comparisons of a view with PostgreSQL.
+    pub(super) reference_count: usize,
 }
 
 /// How many were sent, and of these, accepted.
@@ -64,9 +66,10 @@ impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} rounds, {} comparisons, changes {}/{}, views {}/{}",
+            "{} rounds, {} comparisons, {} with PostgreSQL, changes {}/{}, views {}/{}",
             self.round_count,
             self.check_count,
+            self.reference_count,
             self.change.accepted,
             self.change.sent,
             self.all.accepted,
