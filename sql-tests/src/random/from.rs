@@ -18,11 +18,14 @@ pub(super) struct From {
     pub(super) closes: bool,
 }
 
+/// Joins on top of each other after which no more are begun: each may square the rows.
+const JOIN_COUNT_MAX: usize = 2;
+
 impl Queries<'_> {
     /// What stands after FROM.
     pub(super) fn from(&mut self, depth: u8) -> From {
         match self.random.u8(..10) {
-            0..=2 if depth > 0 => self.joined(depth - 1),
+            0..=2 if depth > 0 && self.join_count < JOIN_COUNT_MAX => self.joined(depth - 1),
             3..=4 => match self.windowed() {
                 Some(from) => from,
                 None => self.single(depth),
@@ -45,7 +48,9 @@ impl Queries<'_> {
 
     /// A relation.
     fn relation(&mut self) -> Relation {
-        self.relations[self.random.usize(..self.relations.len())].clone()
+        let relation = self.relations[self.random.usize(..self.relations.len())].clone();
+        self.join_count += relation.join_count;
+        relation
     }
 
     /// TUMBLE or HOP over a relation that has a timestamp.
@@ -87,6 +92,7 @@ impl Queries<'_> {
     fn joined(&mut self, depth: u8) -> From {
         let mut left = self.single(depth);
         let count = if !self.profile.is_bulky && self.random.u8(..3) == 0 { 2 } else { 1 };
+        self.join_count += count;
         for _ in 0..count {
             let right = self.single(depth);
             let Some(condition) = self.condition(&left.columns, &right.columns) else { continue };

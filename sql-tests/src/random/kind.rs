@@ -51,7 +51,7 @@ impl Profile {
 const NULL_PERCENT: u8 = 12;
 /// Texts, with what patterns and comparisons trip over.
 const TEXTS: &[&str] =
-    &["", "a", "b", "ab", "A", "a_b", "50%", "é", " a", "a text that does not stand inline", "''"];
+    &["", "a", "b", "ab", "A", "a_b", "50%", "日本", " a", "a text that does not stand inline", "''"];
 
 impl Kind {
     /// Every kind.

@@ -14,6 +14,8 @@ pub(super) struct Queries<'a> {
     pub(super) profile: Profile,
     /// What the query is made of.
     pub(super) constructs: Vec<&'static str>,
+    /// Joins so far, with those below what is read.
+    pub(super) join_count: usize,
     /// Aliases given.
     pub(super) alias_count: usize,
     /// Chance.
@@ -56,6 +58,7 @@ impl Queries<'_> {
             name: "w".to_owned(),
             columns: common.columns,
             writes: Writes::None,
+            join_count: self.join_count,
         };
         let relations = std::mem::replace(&mut self.relations, vec![relation]);
         let query = self.body(1);

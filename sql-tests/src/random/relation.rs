@@ -34,6 +34,8 @@ pub(super) struct Relation {
     pub(super) columns: Vec<Column>,
     /// What can be changed.
     pub(super) writes: Writes,
+    /// Joins below it: rows multiply with each.
+    pub(super) join_count: usize,
 }
 
 /// Columns beside the first, at most.
@@ -74,6 +76,6 @@ impl Relation {
             "TABLE"
         };
         let create = format!("CREATE {what} {name} ({})", parts.join(", "));
-        (Self { name: name.to_owned(), columns, writes }, create)
+        (Self { name: name.to_owned(), columns, writes, join_count: 0 }, create)
     }
 }

@@ -108,16 +108,18 @@ impl Round {
             relations: relations.to_vec(),
             profile,
             constructs: Vec::new(),
+            join_count: 0,
             alias_count: 0,
             random,
         };
         let query = queries.view();
+        let join_count = queries.join_count;
         let mut constructs = queries.constructs;
         constructs.sort_unstable();
         constructs.dedup();
         let name = format!("v{}", self.steps.len());
         let create = format!("CREATE MATERIALIZED VIEW {name} AS {}", query.sql);
-        let view = Relation { name, columns: query.columns, writes: Writes::None };
+        let view = Relation { name, columns: query.columns, writes: Writes::None, join_count };
         let refusal = self.create(&view, create).await?;
         let is_accepted = refusal.is_none();
         tally.add(&constructs, refusal);

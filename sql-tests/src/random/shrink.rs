@@ -20,8 +20,12 @@ const SIGNS: &[&str] = &[
     "a row failed inside",
     "panic",
     "no answer in",
+    "not caught up",
     "XX000",
 ];
+
+/// Bytes of a SQLSTATE.
+const SQLSTATE_LENGTH: usize = 5;
 
 /// The steps that are left when no run of them can be left out any more, nor any row of an INSERT.
 pub(super) async fn shrink(servers: &mut Servers, what: &str, steps: &[Step]) -> Vec<Step> {
@@ -80,6 +84,8 @@ async fn fails(servers: &mut Servers, what: &str, steps: &[Step]) -> bool {
     }
 }
 
-fn sign(what: &str) -> Option<&'static str> {
-    SIGNS.iter().copied().find(|sign| what.contains(sign))
+/// What is known of a failure; of another, how it begins.
+fn sign(what: &str) -> &str {
+    let known = SIGNS.iter().copied().find(|sign| what.contains(sign));
+    known.unwrap_or_else(|| what.get(..SQLSTATE_LENGTH).unwrap_or_default())
 }
