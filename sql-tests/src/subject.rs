@@ -33,7 +33,8 @@ pub(crate) enum Subject {
 }
 
 /// What can be run and is no file.
-pub(crate) const WITHOUT_FILE: &[&str] = &["kill/writers", "kill/rebuild", "random/queries", "server/lifecycle"];
+pub(crate) const WITHOUT_FILE: &[&str] =
+    &["kill/writers", "kill/rebuild", "random/queries", "server/lifecycle"];
 
 impl Subject {
     /// What the file at a path is.

@@ -11,11 +11,7 @@ const VARIANCES: &[&str] =
 
 impl Scope<'_> {
     /// An aggregate call; what it is made of is added to `constructs`.
-    pub(super) fn aggregate(
-        &self,
-        random: &mut Rng,
-        constructs: &mut Vec<&'static str>,
-    ) -> Column {
+    pub(super) fn aggregate(&self, random: &mut Rng, constructs: &mut Vec<&'static str>) -> Column {
         let (construct, call, kind) = self.call(random);
         constructs.push(construct);
         let (call, can_filter) = match call.split_once('(') {

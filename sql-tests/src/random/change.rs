@@ -15,9 +15,8 @@ const BULK_ROW_COUNT_MAX: usize = 400;
 /// A message that changes rows: one statement, or a transaction.
 pub(super) fn draw(relations: &[Relation], profile: Profile, random: &mut Rng) -> Vec<String> {
     let writable: Vec<_> = relations.iter().filter(|r| r.writes != Writes::None).collect();
-    let one = |random: &mut Rng| {
-        statement(writable[random.usize(..writable.len())], profile, random)
-    };
+    let one =
+        |random: &mut Rng| statement(writable[random.usize(..writable.len())], profile, random);
     if random.u8(..4) > 0 {
         return vec![one(random)];
     }
@@ -66,9 +65,8 @@ fn condition(scope: &Scope<'_>, random: &mut Rng) -> String {
 fn assignments(scope: &Scope<'_>, columns: &[Column], random: &mut Rng) -> String {
     let first = random.usize(..columns.len());
     let count = random.usize(1..=2).min(columns.len() - first);
-    let set = |column: &Column| {
-        format!("{} = {}", column.name, scope.expression(column.kind, 1, random))
-    };
+    let set =
+        |column: &Column| format!("{} = {}", column.name, scope.expression(column.kind, 1, random));
     columns[first..first + count].iter().map(set).collect::<Vec<_>>().join(", ")
 }
 
@@ -84,9 +82,7 @@ fn insert(relation: &Relation, profile: Profile, random: &mut Rng) -> String {
     let row = |number: usize| {
         let values = relation.columns.iter().map(|column| match column.name.as_str() {
             // An upsert must not meet a row twice.
-            "id" if is_keyed => {
-                ((first + number) % count.max(KEY_COUNT)).to_string()
-            }
+            "id" if is_keyed => ((first + number) % count.max(KEY_COUNT)).to_string(),
             "id" => random.usize(..KEY_COUNT).to_string(),
             // Keys to join by meet often, and bulky rounds do not multiply.
             "k" if count > ROW_COUNT_MAX => number.to_string(),

@@ -113,8 +113,10 @@ impl Queries<'_> {
                 pairs.push(format!("{} = {}", a.name, b.name));
             }
         }
-        let keys: Vec<_> =
-            pairs.iter().filter(|pair| pair.split(" = ").all(|name| name.ends_with(".k"))).collect();
+        let keys: Vec<_> = pairs
+            .iter()
+            .filter(|pair| pair.split(" = ").all(|name| name.ends_with(".k")))
+            .collect();
         let first = match keys.first() {
             Some(key) if self.random.bool() => (*key).clone(),
             _ => pairs.get(self.random.usize(..pairs.len().max(1)))?.clone(),

@@ -50,8 +50,19 @@ impl Profile {
 /// Chance of NULL, in a hundred.
 const NULL_PERCENT: u8 = 12;
 /// Texts, with what patterns and comparisons trip over.
-const TEXTS: &[&str] =
-    &["", "a", "b", "ab", "A", "a_b", "50%", "日本", " a", "a text that does not stand inline", "''"];
+const TEXTS: &[&str] = &[
+    "",
+    "a",
+    "b",
+    "ab",
+    "A",
+    "a_b",
+    "50%",
+    "日本",
+    " a",
+    "a text that does not stand inline",
+    "''",
+];
 
 impl Kind {
     /// Every kind.

@@ -92,16 +92,17 @@ impl Reference {
         result.map(|()| true).map_err(|what| {
             let what = what.replace("only left", "only in the view");
             let what = what.replace("only right", "only in PostgreSQL");
-            Failure::broken(format!("view {} differs from PostgreSQL\n{what}{create}", relation.name))
+            Failure::broken(format!(
+                "view {} differs from PostgreSQL\n{what}{create}",
+                relation.name
+            ))
         })
     }
 }
 
 /// Whether the view keeps rows out, which PostgreSQL would fail on.
 async fn has_errors(ours: &mut Session, relation: &Relation) -> Result<bool, Failure> {
-    let count = format!(
-        "SELECT count(*) > 0 FROM kappa_errors WHERE view_name = '{}'",
-        relation.name
-    );
+    let count =
+        format!("SELECT count(*) > 0 FROM kappa_errors WHERE view_name = '{}'", relation.name);
     Ok(ours.query(&count).await?.rows == [[Some("t".to_owned())]])
 }

@@ -126,11 +126,7 @@ impl Round {
         Ok(is_accepted.then_some(view))
     }
 
-    async fn create(
-        &mut self,
-        relation: &Relation,
-        sql: String,
-    ) -> Result<Option<String>, String> {
+    async fn create(&mut self, relation: &Relation, sql: String) -> Result<Option<String>, String> {
         self.step(Step::Create(relation.clone(), sql)).await
     }
 

@@ -70,10 +70,7 @@ pub(crate) fn choose_aggregate(
             }
             (Some(kind), SqlType::Numeric(Some((_, scale)))) => exact(kind, Some(working(*scale))),
             (Some(kind), SqlType::Numeric(None)) => exact(kind, None),
-            (
-                Some(Exact::StddevPop | Exact::StddevSamp),
-                SqlType::Real | SqlType::Double,
-            ) => {
+            (Some(Exact::StddevPop | Exact::StddevSamp), SqlType::Real | SqlType::Double) => {
                 let deviation = Deviation::new(Arc::clone(function));
                 let deviation = Arc::new(AggregateUDF::new_from_impl(deviation));
                 with(&deviation, Some(SqlType::Double))

@@ -64,9 +64,7 @@ impl Accumulator for DistinctValues {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self)
-            + self.every.size()
-            + ScalarValue::size_of_hashset(&self.seen)
+        size_of_val(self) + self.every.size() + ScalarValue::size_of_hashset(&self.seen)
             - size_of_val(&self.seen)
     }
 

@@ -139,7 +139,9 @@ fn with_one_nan(values: ArrayRef) -> ArrayRef {
     macro_rules! of {
         ($t:ty, $nan:expr) => {{
             let floats = values.as_primitive::<$t>();
-            let is_other = |value: &<$t as ArrowPrimitiveType>::Native| value.is_nan() && value.to_bits() != $nan.to_bits();
+            let is_other = |value: &<$t as ArrowPrimitiveType>::Native| {
+                value.is_nan() && value.to_bits() != $nan.to_bits()
+            };
             if !floats.values().iter().any(is_other) {
                 return values;
             }
