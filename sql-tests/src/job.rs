@@ -98,9 +98,8 @@ fn list_for_postgres(
 fn is_for_postgres(path: &str) -> Result<bool> {
     match Subject::of(path) {
         Subject::Matrix | Subject::Client => Ok(true),
-        Subject::Page | Subject::KillWriters | Subject::KillRebuild | Subject::Lifecycle => {
-            Ok(false)
-        }
+        Subject::Page | Subject::KillWriters | Subject::KillRebuild => Ok(false),
+        Subject::RandomQueries | Subject::Lifecycle => Ok(false),
         Subject::Script => {
             Ok(path.starts_with(POSTGRES_FOLDER) || parse_script(path)?.head.is_for_postgres)
         }

@@ -29,6 +29,7 @@ mod outcome;
 mod page;
 mod postgres;
 mod psql;
+mod random;
 mod report;
 mod runner;
 mod server;

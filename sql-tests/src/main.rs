@@ -13,6 +13,9 @@ use kappa_sql_tests::{Options, TargetChoice};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// The end of the range of fresh seeds; short numbers are easier to repeat.
+const SEED_MAX: u64 = 1_000_000_000;
+
 /// Runs SQL scripts over the wire.
 #[derive(Parser)]
 struct Arguments {
@@ -36,6 +39,12 @@ struct Arguments {
     /// The server's program; by default the one built beside this one.
     #[arg(long)]
     server: Option<PathBuf>,
+    /// The seed of the first round of `random/queries`; by default a fresh one.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// For how long `random/queries` begins rounds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
     /// Keeps data directories and prints where they are.
     #[arg(long)]
     keep: bool,
@@ -75,6 +84,8 @@ fn run(arguments: Arguments) -> anyhow::Result<bool> {
         job_count: arguments.jobs.max(1),
         server,
         keep: arguments.keep,
+        seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..SEED_MAX)),
+        seconds: arguments.seconds,
     })?;
     print!("{report}");
     Ok(report.is_success())

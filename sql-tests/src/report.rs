@@ -15,6 +15,8 @@ pub struct Run {
     pub mode: String,
     /// How long it took.
     pub duration: Duration,
+    /// What is worth telling though nothing went wrong.
+    pub note: Option<String>,
     /// What went wrong, if anything did.
     pub failure: Option<String>,
 }
@@ -47,6 +49,11 @@ impl fmt::Display for Report {
         slowest.sort_by_key(|run| std::cmp::Reverse(run.duration));
         for run in slowest.iter().take(SLOWEST_COUNT) {
             writeln!(formatter, "slowest: {:.1?} {} ({})", run.duration, run.path, run.mode)?;
+        }
+        for run in &self.runs {
+            if let Some(note) = &run.note {
+                writeln!(formatter, "{}: {note}", run.path)?;
+            }
         }
         for note in &self.notes {
             writeln!(formatter, "note: {note}")?;

@@ -26,12 +26,15 @@ pub(crate) enum Subject {
     KillWriters,
     /// `kill/rebuild`: kills in every phase of a rebuild.
     KillRebuild,
+    /// `random/queries`: random queries and changes, by seed.
+    RandomQueries,
     /// `server/lifecycle`: the process as its operator sees it.
     Lifecycle,
 }
 
 /// What can be run and is no file.
-pub(crate) const WITHOUT_FILE: &[&str] = &["kill/writers", "kill/rebuild", "server/lifecycle"];
+pub(crate) const WITHOUT_FILE: &[&str] =
+    &["kill/writers", "kill/rebuild", "random/queries", "server/lifecycle"];
 
 impl Subject {
     /// What the file at a path is.
@@ -39,6 +42,7 @@ impl Subject {
         match path {
             "kill/writers" => return Self::KillWriters,
             "kill/rebuild" => return Self::KillRebuild,
+            "random/queries" => return Self::RandomQueries,
             "server/lifecycle" => return Self::Lifecycle,
             _ => {}
         }
@@ -63,6 +67,8 @@ impl Subject {
             Self::KillWriters => return kill::run_writers(instance).await,
             Self::KillRebuild => return kill::run_rebuild(instance).await,
             Self::Lifecycle => return lifecycle::run(instance).await,
+            // It has options of its own, and is started where they are known.
+            Self::RandomQueries => return Err("random queries need a seed".to_owned()),
             Self::Script | Self::Page | Self::Matrix => {}
         }
         let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;

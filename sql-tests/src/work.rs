@@ -6,6 +6,7 @@
 use crate::index;
 use crate::instance::Instance;
 use crate::job::{self, Job, root};
+use crate::random::{self, Draw};
 use crate::report::{Report, Run};
 use crate::server::ServerOptions;
 use crate::subject::Subject;
@@ -46,6 +47,10 @@ pub struct Options {
     pub server: PathBuf,
     /// Whether data directories are kept.
     pub keep: bool,
+    /// The seed of the first random round.
+    pub seed: u64,
+    /// For how long random rounds are begun, seconds.
+    pub seconds: u64,
 }
 
 /// Runs scripts, pages, the matrix of types and client programs.
@@ -100,19 +105,29 @@ pub fn write_index() -> Result<()> {
 fn run_job(job: &Job, options: &Options) -> Run {
     let begin = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let failure = match runtime {
-        Err(error) => Some(format!("no runtime: {error}")),
+    let time_max = match Subject::of(&job.path) {
+        Subject::RandomQueries => JOB_TIME_MAX + Duration::from_secs(options.seconds),
+        _ => JOB_TIME_MAX,
+    };
+    let result = match runtime {
+        Err(error) => Err(format!("no runtime: {error}")),
         Ok(runtime) => runtime.block_on(async {
-            match tokio::time::timeout(JOB_TIME_MAX, execute(job, options)).await {
-                Ok(result) => result.err(),
-                Err(_) => Some(format!("not done in {JOB_TIME_MAX:?}")),
+            match tokio::time::timeout(time_max, execute(job, options)).await {
+                Ok(result) => result,
+                Err(_) => Err(format!("not done in {time_max:?}")),
             }
         }),
     };
-    Run { path: job.path.clone(), mode: job.mode.name.clone(), duration: begin.elapsed(), failure }
+    let (note, failure) = match result {
+        Ok(note) => (note, None),
+        Err(what) => (None, Some(what)),
+    };
+    let mode = job.mode.name.clone();
+    Run { path: job.path.clone(), mode, duration: begin.elapsed(), note, failure }
 }
 
-async fn execute(job: &Job, options: &Options) -> Result<(), String> {
+/// Gives what is worth telling of a job that passed.
+async fn execute(job: &Job, options: &Options) -> Result<Option<String>, String> {
     let directory = tempfile::Builder::new().prefix("kappa-sql-tests-").tempdir();
     let directory = directory.map_err(|error| format!("no directory: {error}"))?;
     let instance = match &job.cluster {
@@ -125,8 +140,12 @@ async fn execute(job: &Job, options: &Options) -> Result<(), String> {
     })?;
     let subject = Subject::of(&job.path);
     let result = match options.update {
-        true => subject.update(&root(), &job.path, &instance).await,
-        false => subject.run(&root(), &job.path, &job.mode, &instance).await,
+        true => subject.update(&root(), &job.path, &instance).await.map(|()| None),
+        false if subject == Subject::RandomQueries => {
+            let draw = Draw { seed: options.seed, seconds: options.seconds };
+            random::run(draw, &instance).await.map(Some)
+        }
+        false => subject.run(&root(), &job.path, &job.mode, &instance).await.map(|()| None),
     };
     if options.keep {
         let kept = directory.keep();

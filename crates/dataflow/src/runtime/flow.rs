@@ -5,7 +5,7 @@
 //! that does.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -83,7 +83,10 @@ impl Ticks {
 pub(super) struct FlowShared {
     /// What ticks mean.
     pub(super) ticks: RefCell<Ticks>,
-    /// What the last stage put out, and the errors and late rows of all, since the last look.
+    /// What the last stage put out, by tick. Within a tick a row may be taken away before it comes,
+    /// where both were dealt to different workers; a tick that is done is whole.
+    pub(super) rows: RefCell<BTreeMap<u64, Vec<DeltaBatch>>>,
+    /// The errors and late rows of all stages since the last look.
     pub(super) output: RefCell<Output>,
     /// What a panicking operator said. Operators do nothing any more once it is set.
     pub(super) failure: RefCell<Option<String>>,
@@ -206,10 +209,11 @@ impl Flow {
         count
     }
 
-    /// Takes what was put out since the last look, after adding the rows to the contents of shard
-    /// `worker`. A failure to do so fails the flow.
+    /// Takes what ticks that are forgotten have put out since the last look, after adding the rows to
+    /// the contents of shard `worker`. A failure to do so fails the flow.
     pub(super) fn collect(&self, worker: usize) -> Output {
-        let output = std::mem::take(&mut *self.shared.output.borrow_mut());
+        let mut output = std::mem::take(&mut *self.shared.output.borrow_mut());
+        output.deltas = self.take_done_rows();
         if self.followed.is_some() {
             return output;
         }
@@ -223,5 +227,12 @@ impl Flow {
             }
         }
         output
+    }
+
+    fn take_done_rows(&self) -> Vec<DeltaBatch> {
+        let first = self.shared.ticks.borrow().first();
+        let mut rows = self.shared.rows.borrow_mut();
+        let later = rows.split_off(&first);
+        std::mem::replace(&mut *rows, later).into_values().flatten().collect()
     }
 }

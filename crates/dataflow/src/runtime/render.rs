@@ -51,8 +51,9 @@ pub(super) fn render(
         let shared = Rc::clone(&shared);
         rows.unary::<Builder, _, _, _>(Pipeline, "Sink", move |_capability, _info| {
             move |input, _output| {
-                input.for_each(|_capability, changes| {
-                    shared.output.borrow_mut().deltas.extend(changes.take());
+                input.for_each(|capability, changes| {
+                    let mut rows = shared.rows.borrow_mut();
+                    rows.entry(*capability.time()).or_default().extend(changes.take());
                 });
             }
         })

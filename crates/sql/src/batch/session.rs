@@ -10,6 +10,7 @@ use datafusion::execution::context::{QueryPlanner, SessionState};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
@@ -35,12 +36,24 @@ pub fn session_state(partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionStat
     options.sql_parser.collect_spans = true;
     // A rule that fails must fail the query, not leave it half optimized.
     options.optimizer.skip_failed_rules = false;
+    // DataFusion's logical and physical expressions disagree on what can be NULL: IS TRUE is never, the
+    // comparison that it becomes may be. The types, which the check is for, are ours and settled.
+    options.execution.skip_physical_aggregate_schema_check = true;
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rules(optimizer_rules())
         .with_query_planner(Arc::new(KappaQueryPlanner))
         .build()
+}
+
+/// DataFusion's rules but for the one that takes functions of other keys out of GROUP BY: it puts them
+/// into a projection in which a cast has the name of its argument, and `GROUP BY at, at::date` fails.
+fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    rules.retain(|rule| rule.name() != "eliminate_group_by_constant");
+    rules
 }
 
 /// DataFusion's planner with our operators.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::AggregateUDF;
 use kappa_types::{SqlError, SqlType};
 
+use super::aggregate_distinct::Deviation;
 use super::aggregate_exact::{Exact, ExactAggregate};
 use super::decimal::WORKING_PRECISION;
 use super::overload::undefined;
@@ -69,6 +70,11 @@ pub(crate) fn choose_aggregate(
             }
             (Some(kind), SqlType::Numeric(Some((_, scale)))) => exact(kind, Some(working(*scale))),
             (Some(kind), SqlType::Numeric(None)) => exact(kind, None),
+            (Some(Exact::StddevPop | Exact::StddevSamp), SqlType::Real | SqlType::Double) => {
+                let deviation = Deviation::new(Arc::clone(function));
+                let deviation = Arc::new(AggregateUDF::new_from_impl(deviation));
+                with(&deviation, Some(SqlType::Double))
+            }
             (Some(_), SqlType::Real | SqlType::Double) => with(function, Some(SqlType::Double)),
             _ => fail(),
         },

@@ -21,6 +21,7 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 use kappa_types::{SqlError, SqlType};
 
+use super::aggregate_distinct::DistinctValues;
 use super::arithmetic::{float_overflow, out_of_range};
 use super::decimal::{divide_wide, fit, power_of_ten};
 use super::interval_parts;
@@ -101,12 +102,18 @@ impl AggregateUDFImpl for ExactAggregate {
             Some(DataType::Decimal128(_, scale)) => *scale,
             _ => 0,
         };
-        Ok(match self.kind {
+        let every: Box<dyn Accumulator> = match self.kind {
             Exact::SumReal => Box::new(RealSum::default()),
             Exact::SumInterval | Exact::AvgInterval => {
                 Box::new(IntervalSum { kind: self.kind, ..IntervalSum::default() })
             }
             kind => Box::new(Moments { kind, scale, ..Moments::default() }),
+        };
+        Ok(match args.expr_fields.first() {
+            Some(field) if args.is_distinct => {
+                Box::new(DistinctValues::new(every, field.data_type().clone()))
+            }
+            _ => every,
         })
     }
 
@@ -114,6 +121,9 @@ impl AggregateUDFImpl for ExactAggregate {
         let field = |suffix: &str, data_type: DataType| {
             Arc::new(Field::new(format!("{}[{suffix}]", args.name), data_type, true))
         };
+        if let (true, Some(input)) = (args.is_distinct, args.input_fields.first()) {
+            return Ok(vec![DistinctValues::state_field(args.name, input.data_type())]);
+        }
         Ok(match self.kind {
             Exact::SumReal => {
                 vec![field("count", DataType::Int64), field("sum", DataType::Float64)]

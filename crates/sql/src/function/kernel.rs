@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, FieldRef, Float32Type, Float64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
@@ -124,11 +124,33 @@ impl ScalarUDFImpl for KernelFunction {
             returns: &self.returns,
             context: &self.context,
         };
-        let result = (self.kernel)(&arguments).map_err(into_datafusion)?;
+        let result = with_one_nan((self.kernel)(&arguments).map_err(into_datafusion)?);
         debug_assert_eq!(result.len(), row_count, "{} gives a row per row", self.name);
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
         }
         Ok(ColumnarValue::Array(result))
+    }
+}
+
+/// The same values with one NaN: `inf - inf` and `-NaN` give NaNs of other bits, and joins, groups and
+/// comparisons of a batch query look at bits.
+fn with_one_nan(values: ArrayRef) -> ArrayRef {
+    macro_rules! of {
+        ($t:ty, $nan:expr) => {{
+            let floats = values.as_primitive::<$t>();
+            let is_other = |value: &<$t as ArrowPrimitiveType>::Native| {
+                value.is_nan() && value.to_bits() != $nan.to_bits()
+            };
+            if !floats.values().iter().any(is_other) {
+                return values;
+            }
+            Arc::new(floats.unary::<_, $t>(|value| if value.is_nan() { $nan } else { value }))
+        }};
+    }
+    match values.data_type() {
+        DataType::Float32 => of!(Float32Type, f32::NAN),
+        DataType::Float64 => of!(Float64Type, f64::NAN),
+        _ => values,
     }
 }

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod aggregate_call;
+mod aggregate_distinct;
 mod aggregate_exact;
 mod arithmetic;
 mod array;

@@ -14,8 +14,8 @@ use super::{properties, window};
 pub(super) fn lower(logical: &Logical) -> Result<Node, SqlError> {
     let input = lower_node(&logical.input)?;
     let mut columns = Columns::new(logical.input.schema());
-    let keys =
-        logical.group_expr.iter().map(|expr| columns.add(expr)).collect::<Result<Vec<_>, _>>()?;
+    let groups = distinct(&logical.group_expr);
+    let keys = groups.iter().map(|expr| columns.add(expr)).collect::<Result<Vec<_>, _>>()?;
     let fields = logical.schema.fields().iter().skip(keys.len());
     let aggregates = logical
         .aggr_expr
@@ -24,10 +24,21 @@ pub(super) fn lower(logical: &Logical) -> Result<Node, SqlError> {
         .map(|(expr, field)| aggregate(expr, field, &mut columns))
         .collect::<Result<Vec<_>, _>>()?;
     let windows: Vec<_> =
-        logical.group_expr.iter().map(|expr| window::of_group(expr, &logical.input)).collect();
+        groups.iter().map(|expr| window::of_group(expr, &logical.input)).collect();
     let mut node = window::group(input, columns.expressions, &windows, keys, aggregates);
     node.schema = arrow_schema(&logical.schema);
     Ok(node)
+}
+
+/// Each expression once, as in the schema of a GROUP BY that names one twice.
+fn distinct(expressions: &[Expr]) -> Vec<&Expr> {
+    let mut kept = Vec::new();
+    for expr in expressions {
+        if !kept.contains(&expr) {
+            kept.push(expr);
+        }
+    }
+    kept
 }
 
 /// Groups by columns of the input.

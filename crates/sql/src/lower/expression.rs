@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
@@ -19,7 +20,7 @@ pub(crate) fn compile(
     schema: &DFSchema,
     name: impl Into<String>,
 ) -> Result<Expression, SqlError> {
-    let bare = expr.clone().unalias();
+    let bare = without_coalesce(expr.clone().unalias()).map_err(plan_error)?;
     let physical = create_physical_expr(&bare, schema, &ExecutionProps::new(), &Default::default())
         .map_err(plan_error)?;
     let (_, field) = bare.to_field(schema).map_err(plan_error)?;
@@ -30,6 +31,22 @@ pub(crate) fn compile(
         )
     })?;
     Ok(Expression { physical, name: name.into(), sql_type, text: text(&bare) })
+}
+
+/// The expression with every coalesce() as the CASE that it stands for: DataFusion's optimizer writes
+/// it so and its coalesce() cannot run, but rules of rows and ON CONFLICT never pass the optimizer.
+fn without_coalesce(expr: Expr) -> datafusion::common::Result<Expr> {
+    let changed = expr.transform_up(|part| match part {
+        Expr::ScalarFunction(call) if call.func.name() == "coalesce" => {
+            let mut args = call.args;
+            let last = args.pop().map(Box::new);
+            let when = |arg: Expr| (Box::new(arg.clone().is_not_null()), Box::new(arg));
+            let whens = args.into_iter().map(when).collect();
+            Ok(Transformed::yes(Expr::Case(Case::new(None, whens, last))))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(changed.data)
 }
 
 /// The expression as EXPLAIN shows it: without qualifiers.
