@@ -6,7 +6,7 @@
 //!
 //! It does not fix anything: `cargo fmt` and `kappa-sql-tests --update` do.
 
-use crate::{project, tidy};
+use crate::{mutate, project, tidy};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 use std::time::Instant;
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", claim: "no lint fires, in any target", run: clippy },
     Step { name: "build", claim: "the programs build", run: build },
     Step { name: "test", claim: "every Rust test passes", run: test },
+    Step { name: "mutate", claim: "the tests catch the mistakes of the day", run: mutate },
     Step { name: "sql", claim: "every SQL script passes in every mode", run: sql },
     Step { name: "doc", claim: "the documentation builds without a warning", run: doc },
 ];
@@ -65,6 +66,13 @@ fn build() -> Result<()> {
 
 fn test() -> Result<()> {
     project::run(project::cargo().args(["test", "--workspace", "--locked"]))
+}
+
+/// Mistakes that are put in on one day. Two cost about a minute; all of them come by within a month.
+const MUTANT_COUNT: usize = 2;
+
+fn mutate() -> Result<()> {
+    mutate::run(&mutate::Choice::of_the_day(MUTANT_COUNT))
 }
 
 /// The program is run as it was built: `cargo run -p` would build it with other features.

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask check | tidy | demo`.
+//! The project's own chores: `cargo xtask check | tidy | mutate | demo`.
 //!
 //! The one idea: whatever a person or CI has to do is one command, written in Rust, so that it can be
 //! read, tested and run anywhere the project builds.
@@ -13,6 +13,7 @@
 
 mod check;
 mod demo;
+mod mutate;
 mod project;
 mod tidy;
 
@@ -37,6 +38,8 @@ enum Chore {
     },
     /// The rules of docs/style.md that a program can check.
     Tidy,
+    /// Puts mistakes into a copy of the code and sees that a test catches each.
+    Mutate(mutate::Choice),
     /// Builds, starts a server, loads the tutorial, keeps a live feed running until Ctrl-C.
     Demo,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Check { steps } => check::run(&steps),
         Chore::Tidy => tidy::run(),
+        Chore::Mutate(choice) => mutate::run(&choice),
         Chore::Demo => demo::run(),
     };
     match outcome {

@@ -11,6 +11,10 @@ use crate::model::{Entry, Journal, check, open, rows, schema};
 
 const RELATION: RelationId = RelationId(1);
 const BLOCK: usize = 4096;
+/// The unit in which the manifest is written.
+const SECTOR: usize = 512;
+/// Where the salt stands in the head of a record of the manifest.
+const SALT: usize = 8;
 
 /// A disk with sealed, attached and unsealed rows, and the journal of them.
 fn disk() -> (SimFs, Journal) {
@@ -168,6 +172,37 @@ fn a_flipped_bit_anywhere_is_never_a_wrong_row() {
         }
     }
     assert!(refused > 100, "damage is noticed: {refused}");
+}
+
+/// Records after a damaged one would be read again once it is overwritten by one as long.
+#[test]
+fn a_damaged_record_before_others_of_the_manifest_is_refused() {
+    let sim = SimFs::new(Path::new("/"));
+    let log = open_log(&sim).unwrap();
+    // So few that the WAL still has all of them: it alone would not notice.
+    for from in [0, 10] {
+        let (mut commit, mut entry) = (Commit::default(), Entry::default());
+        if from == 0 {
+            commit.schemas.push((RELATION, schema(RELATION, 1)));
+        }
+        entry.add_rows(&mut commit, (RELATION, 1, RowKind::Rows), (from, 2), None);
+        log.commit(commit).unwrap();
+        log.seal().unwrap();
+    }
+    drop(log);
+    let files = sim.files();
+    let is_manifest = |path: &Path| path.display().to_string().contains("MANIFEST-");
+    let (path, bytes) = files.into_iter().find(|(path, _)| is_manifest(path)).unwrap();
+    let magic = bytes[SECTOR..SECTOR + 4].to_vec();
+    let is_record = |at: &usize| bytes[*at..].starts_with(&magic);
+    let records: Vec<usize> = (SECTOR..bytes.len()).step_by(SECTOR).filter(is_record).collect();
+    assert!(records.len() > 2, "{records:?}");
+    for (index, at) in records.iter().enumerate() {
+        let left = sim.crash(Crash::Nothing);
+        left.damage(&path, |bytes| bytes[at + SALT] ^= 1);
+        let is_refused = matches!(open_log(&left), Err(Error::Corrupt { .. }));
+        assert_eq!(is_refused, index + 1 < records.len(), "record {index} of {}", records.len());
+    }
 }
 
 #[test]
