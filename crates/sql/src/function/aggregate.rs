@@ -7,6 +7,7 @@ use kappa_types::{SqlError, SqlType};
 
 use super::aggregate_distinct::Deviation;
 use super::aggregate_exact::{Exact, ExactAggregate};
+use super::aggregate_extreme::FloatExtreme;
 use super::decimal::WORKING_PRECISION;
 use super::overload::undefined;
 use crate::typing::{Family, Type, family};
@@ -59,6 +60,10 @@ pub(crate) fn choose_aggregate(
         ("avg", SqlType::Real | SqlType::Double) => with(function, Some(SqlType::Double)),
         ("avg", SqlType::Interval) => exact(Exact::AvgInterval, None),
         ("bool_and" | "bool_or", SqlType::Boolean) => with(function, None),
+        ("min" | "max", SqlType::Real | SqlType::Double) => {
+            let extreme = FloatExtreme::new(Arc::clone(function));
+            with(&Arc::new(AggregateUDF::new_from_impl(extreme)), None)
+        }
         ("min" | "max", given) => match family(given) {
             Family::Number | Family::Time | Family::Span | Family::Array => with(function, None),
             Family::Text => with(function, Some(SqlType::Text)),

@@ -209,11 +209,15 @@ impl Moments {
             .ok_or_else(overflow)?;
         let less = if sample { i256::ONE } else { i256::ZERO };
         let divisor = count.wrapping_mul(count.wrapping_sub(less));
-        let variance = ratio(spread, 2 * scale, divisor, 16)?;
-        match self.kind {
-            Exact::StddevPop | Exact::StddevSamp => decimal_sqrt(variance, 16).map(Some),
-            _ => Ok(Some(variance)),
+        if !matches!(self.kind, Exact::StddevPop | Exact::StddevSamp) {
+            return ratio(spread, 2 * scale, divisor, 16).map(Some);
         }
+        // The root of 16 digits has 8 that are right: as many as fit are kept for it.
+        let root = |digits: i8| {
+            let variance = ratio(spread, 2 * scale, divisor, u32::from(digits.unsigned_abs()))?;
+            decimal_sqrt(variance, digits)
+        };
+        root(32).or_else(|_| root(24)).or_else(|_| root(16)).map(Some)
     }
 }
 

@@ -7,6 +7,7 @@ mod aggregate;
 mod aggregate_call;
 mod aggregate_distinct;
 mod aggregate_exact;
+mod aggregate_extreme;
 mod arithmetic;
 mod array;
 mod call;

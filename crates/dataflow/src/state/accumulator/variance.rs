@@ -188,7 +188,9 @@ impl Kind for FloatSpread {
             if cell.special != 0 {
                 return Some(f64::NAN);
             }
-            let squares = cell.squares.minus_square_over(cell.sum, *count as f64).max(0.0);
+            let squares = cell.squares.minus_square_over(cell.sum, *count as f64);
+            // Squares beyond what a double holds: not zero, which is what max() makes of NaN.
+            let squares = if squares.is_nan() { f64::INFINITY } else { squares.max(0.0) };
             let variance = squares / divisor as f64;
             Some(if self.spread.deviation { variance.sqrt() } else { variance })
         });
