@@ -15,6 +15,9 @@ use std::process::Command;
 /// What cargo keeps of a compiled library, below the profile's directory.
 const COMPILED: &[&str] = &[".fingerprint", "build", "deps"];
 
+/// How the names of our own packages begin.
+const OURS: &[&str] = &["kappa-", "xtask-"];
+
 /// The copy.
 pub(crate) struct Copy {
     /// Its root directory.
@@ -38,12 +41,7 @@ impl Copy {
                 .with_context(|| format!("cannot copy {file}"))?;
         }
         remove_others(&tree, &tree, &files)?;
-        for part in COMPILED {
-            let from = project::target_directory().join("debug").join(part);
-            if from.exists() {
-                link_missing(&from, &target_directory.join("debug").join(part))?;
-            }
-        }
+        link_foreign(&project::target_directory().join("debug"), &target_directory.join("debug"))?;
         Ok(Self { tree, target_directory })
     }
 
@@ -96,19 +94,60 @@ fn remove_others(tree: &Path, directory: &Path, files: &BTreeSet<&str>) -> Resul
     Ok(())
 }
 
-/// Hard links cost no room. Cargo never writes into a library's files of the same name again, and
-/// crates of ours have other names in the copy, since their path is another.
-fn link_missing(from: &Path, to: &Path) -> Result<()> {
+/// Links what is missing of the foreign libraries. Hard links cost no room, and cargo never builds a
+/// foreign library of the same name again. Our own crates are left out: they have the same names in
+/// the copy, and cargo would write through the link into what the checkout has built.
+fn link_foreign(from: &Path, to: &Path) -> Result<()> {
+    let fingerprints = from.join(COMPILED[0]);
+    if !fingerprints.exists() {
+        return Ok(());
+    }
+    let mut ours = BTreeSet::new();
+    for entry in std::fs::read_dir(&fingerprints)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if OURS.iter().any(|prefix| name.starts_with(prefix)) {
+            ours.insert(hash_of(&name).to_owned());
+        }
+    }
+    for part in COMPILED {
+        link_missing(&from.join(part), &to.join(part), &ours)?;
+    }
+    Ok(())
+}
+
+/// The hash in a name that cargo made: `5f` of `libarrow-5f.rlib`.
+fn hash_of(name: &str) -> &str {
+    let end = name.rsplit('-').next().unwrap_or(name);
+    end.split('.').next().unwrap_or(end)
+}
+
+fn link_missing(from: &Path, to: &Path, left_out: &BTreeSet<String>) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
+        if left_out.contains(hash_of(&entry.file_name().to_string_lossy())) {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
-            link_missing(&entry.path(), &target)?;
+            link_missing(&entry.path(), &target, left_out)?;
         } else if !target.exists() {
             std::fs::hard_link(entry.path(), &target)
                 .with_context(|| format!("cannot link {}", target.display()))?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_made_is_known_by_its_hash() {
+        for name in ["kappa-log-5f", "libkappa_log-5f.rlib", "log-5f", "log-5f.d"] {
+            assert_eq!(hash_of(name), "5f", "{name}");
+        }
+    }
 }

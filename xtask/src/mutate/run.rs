@@ -69,11 +69,13 @@ pub(crate) fn run(choice: &Choice) -> Result<()> {
     }
     let copy = Copy::make()?;
     see_them_pass(&copy, &mutants)?;
-    let results: Vec<_> = mutants.into_iter().map(|mutant| judge(&copy, mutant)).collect();
-    if choice.record {
-        let path = project::root().join(PAGE);
-        let before = std::fs::read_to_string(&path).unwrap_or_default();
-        std::fs::write(path, page(&all, &results, &before))?;
+    let mut results = Vec::new();
+    for mutant in mutants {
+        results.push(judge(&copy, mutant));
+        // At once: a run of all takes long and may be ended by hand.
+        if choice.record {
+            record(&all, &results)?;
+        }
     }
     let bad: Vec<_> = results.iter().filter(|(_, outcome)| !outcome.is_good()).collect();
     println!("mutate: {} mutants, {} caught", results.len(), results.len() - bad.len());
@@ -82,6 +84,12 @@ pub(crate) fn run(choice: &Choice) -> Result<()> {
     }
     ensure!(bad.is_empty(), "{} mutants were not caught: a test is missing", bad.len());
     Ok(())
+}
+
+fn record(all: &[Mutant], results: &[(Mutant, Outcome)]) -> Result<()> {
+    let path = project::root().join(PAGE);
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    std::fs::write(path, page(all, results, &before)).context("cannot write the page")
 }
 
 /// A catcher that fails anyway catches nothing.

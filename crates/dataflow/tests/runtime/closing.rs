@@ -77,13 +77,15 @@ fn merged_commits_are_cut_where_a_window_closes() {
     for worker_count in [1, 3] {
         let fixture = clicks(worker_count);
         fixture.install(100, closed(&fixture, TUMBLE));
-        // Committed faster than steps are taken; every third row is late.
-        for at in 0..300 {
-            commit(&fixture, &[(at, 1)]);
-            if at % 3 == 0 {
-                commit(&fixture, &[(at - 25, 1)]);
+        // No step is taken meanwhile; every third row is late.
+        crate::ddl::held(&fixture, || {
+            for at in 0..300 {
+                commit(&fixture, &[(at, 1)]);
+                if at % 3 == 0 {
+                    commit(&fixture, &[(at - 25, 1)]);
+                }
             }
-        }
+        });
         let live = (fixture.rows(100), fixture.late(100));
         fixture.install(101, closed(&fixture, TUMBLE));
         assert_eq!((fixture.rows(101), fixture.late(101)), live);

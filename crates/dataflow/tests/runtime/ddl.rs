@@ -26,3 +26,13 @@ pub(crate) fn commit(fixture: &Fixture, actions: Vec<Action>) -> Timestamp {
     let ddl = Some(Bytes::copy_from_slice(&number.to_le_bytes()));
     fixture.log.commit(Commit { ddl, ..Commit::default() }).unwrap()
 }
+
+/// Runs `body` while the coordinator stands still at a record, so that what is committed meanwhile
+/// waits for it as one heap.
+pub(crate) fn held(fixture: &Fixture, body: impl FnOnce()) {
+    let left = LEFT.lock().unwrap();
+    let ddl = Some(Bytes::copy_from_slice(&u64::MAX.to_le_bytes()));
+    fixture.log.commit(Commit { ddl, ..Commit::default() }).unwrap();
+    body();
+    drop(left);
+}
