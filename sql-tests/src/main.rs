@@ -13,9 +13,6 @@ use kappa_sql_tests::{Options, TargetChoice};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The end of the range of fresh seeds; short numbers are easier to repeat.
-const SEED_MAX: u64 = 1_000_000_000;
-
 /// Runs SQL scripts over the wire.
 #[derive(Parser)]
 struct Arguments {
@@ -39,9 +36,10 @@ struct Arguments {
     /// The server's program; by default the one built beside this one.
     #[arg(long)]
     server: Option<PathBuf>,
-    /// The seed of the first round of `random/queries`; by default a fresh one.
-    #[arg(long)]
-    seed: Option<u64>,
+    /// The seed of the first round of `random/queries`; the same by default, so that two runs of one
+    /// program try the same.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// For how long `random/queries` begins rounds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -84,7 +82,7 @@ fn run(arguments: Arguments) -> anyhow::Result<bool> {
         job_count: arguments.jobs.max(1),
         server,
         keep: arguments.keep,
-        seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..SEED_MAX)),
+        seed: arguments.seed,
         seconds: arguments.seconds,
     })?;
     print!("{report}");
