@@ -343,6 +343,13 @@ impl IntervalSum {
     }
 }
 
+/// `number / divisor` to the nearest whole number, to the even one of two, as PostgreSQL's `rint`.
+const fn divided_to_even(number: i128, divisor: i128) -> i128 {
+    let (whole, rest) = (number.div_euclid(divisor), number.rem_euclid(divisor));
+    let is_up = rest * 2 > divisor || (rest * 2 == divisor && whole % 2 != 0);
+    if is_up { whole + 1 } else { whole }
+}
+
 impl Accumulator for IntervalSum {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
         let values = values[0].as_primitive::<IntervalMonthDayNanoType>();
@@ -364,7 +371,7 @@ impl Accumulator for IntervalSum {
             let rest_days = (months % count) * 30;
             months /= count;
             let whole_days = days + rest_days;
-            micros = ((whole_days % count) * day + micros) / count;
+            micros = divided_to_even((whole_days % count) * day + micros, count);
             days = whole_days / count;
         }
         Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano {

@@ -91,6 +91,13 @@ impl Kind for IntervalSum {
     }
 }
 
+/// `number / divisor` to the nearest whole number, to the even one of two, as PostgreSQL's `rint`.
+const fn divided_to_even(number: i128, divisor: i128) -> i128 {
+    let (whole, rest) = (number.div_euclid(divisor), number.rem_euclid(divisor));
+    let is_up = rest * 2 > divisor || (rest * 2 == divisor && whole % 2 != 0);
+    if is_up { whole + 1 } else { whole }
+}
+
 impl Units {
     fn divided(self, count: i64) -> Self {
         let months = self.months / count;
@@ -99,8 +106,7 @@ impl Units {
         let days = day_fraction / i128::from(count);
         let nano_fraction = (day_fraction % i128::from(count)) * NANOS_PER_DAY + self.nanos;
         let micros = nano_fraction / NANOS_PER_MICRO;
-        let (count, half) = (i128::from(count), i128::from(count) / 2);
-        let rounded = (micros + if micros < 0 { -half } else { half }) / count;
+        let rounded = divided_to_even(micros, i128::from(count));
         Self { months, days: days as i64, nanos: rounded * NANOS_PER_MICRO }
     }
 
