@@ -152,22 +152,14 @@ impl Relation {
     /// The query, of views and materialized views.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        match &self.kind {
-            RelationKind::View { query } | RelationKind::MaterializedView { query, .. } => {
-                Some(query)
-            }
-            RelationKind::Source { .. } | RelationKind::Table { .. } => None,
-        }
+        self.kind.query()
     }
 
     /// What stands behind AS, of views and materialized views: text that makes the same view again,
     /// as `pg_get_viewdef` gives it.
     #[must_use]
     pub fn definition_text(&self) -> Option<String> {
-        let query = self.query()?.trim_end().trim_end_matches(';').trim_end();
-        let closes =
-            matches!(self.kind, RelationKind::MaterializedView { emit_on_close: true, .. });
-        Some(format!("{query}{};", if closes { " EMIT ON WINDOW CLOSE" } else { "" }))
+        self.kind.definition_text().map(|text| format!("{text};"))
     }
 
     /// Whether its rows stand in the log: sources and tables.
@@ -234,6 +226,23 @@ pub enum RelationKind {
 }
 
 impl RelationKind {
+    /// The query, of views and materialized views.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        match self {
+            Self::View { query } | Self::MaterializedView { query, .. } => Some(query),
+            Self::Source { .. } | Self::Table { .. } => None,
+        }
+    }
+
+    /// What stands behind AS, of views and materialized views, without a semicolon.
+    #[must_use]
+    pub fn definition_text(&self) -> Option<String> {
+        let query = self.query()?.trim_end().trim_end_matches(';').trim_end();
+        let closes = matches!(self, Self::MaterializedView { emit_on_close: true, .. });
+        Some(format!("{query}{}", if closes { " EMIT ON WINDOW CLOSE" } else { "" }))
+    }
+
     /// What the relation is called in messages: `materialized view`.
     #[must_use]
     pub const fn noun(&self) -> &'static str {

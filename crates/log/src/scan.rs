@@ -40,6 +40,28 @@ pub struct Scan {
     pub batch_row_count_max: usize,
 }
 
+impl Scan {
+    /// All rows of a relation up to and including a time, with every column of `schema`.
+    #[must_use]
+    pub fn whole(
+        relation: RelationId,
+        schema: &Schema,
+        until: Timestamp,
+        batch_row_count_max: usize,
+    ) -> Self {
+        Self {
+            relation,
+            kind: RowKind::Rows,
+            columns: schema.columns.iter().map(|column| column.id).collect(),
+            schema: schema.clone(),
+            after: Timestamp::MIN,
+            until,
+            ranges: Vec::new(),
+            batch_row_count_max,
+        }
+    }
+}
+
 /// Rows of the history, in ascending (time, seq).
 #[derive(Clone, Debug)]
 pub struct HistoryBatch {

@@ -50,16 +50,7 @@ impl Tables {
 
     fn replay(&self, log: &Log, relation: &Relation, until: Timestamp) -> anyhow::Result<()> {
         let Some(contents) = self.get(relation.id) else { return Ok(()) };
-        let scan = Scan {
-            relation: relation.id,
-            kind: RowKind::Rows,
-            columns: relation.schema.columns.iter().map(|column| column.id).collect(),
-            schema: relation.schema.clone(),
-            after: Timestamp::MIN,
-            until,
-            ranges: Vec::new(),
-            batch_row_count_max: BATCH_ROW_COUNT_MAX,
-        };
+        let scan = Scan::whole(relation.id, &relation.schema, until, BATCH_ROW_COUNT_MAX);
         for part in log.scan(&scan)? {
             for history in part.open()? {
                 let history = history?;

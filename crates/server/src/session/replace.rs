@@ -59,7 +59,7 @@ impl Session {
         match &bound.action {
             BoundRebuildAction::Start { is_present, definition, emit_on_close, plan, options } => {
                 let kind = rebuilt_kind(relation, definition, *emit_on_close);
-                let created = created_text(relation, &kind, definition);
+                let created = created_text(relation, &kind);
                 let mut new = self.new_definition(&created, relation, kind, definition);
                 if *is_present {
                     // The same query under this session's settings could be another one.
@@ -210,17 +210,11 @@ fn rebuilt_kind(
 }
 
 /// A statement that makes the view as REBUILD AS leaves it, for SHOW CREATE.
-fn created_text(relation: &Relation, kind: &RelationKind, bound: &BoundDefinition) -> String {
-    let noun = match kind {
-        RelationKind::MaterializedView { .. } => "MATERIALIZED VIEW",
-        _ => "VIEW",
-    };
-    let closes = matches!(kind, RelationKind::MaterializedView { emit_on_close: true, .. });
-    let emit = if closes { " EMIT ON WINDOW CLOSE" } else { "" };
-    let query = bound.query.trim_end().trim_end_matches(';').trim_end();
+fn created_text(relation: &Relation, kind: &RelationKind) -> String {
+    let noun = kind.noun().to_uppercase();
     let name =
         [&relation.namespace_name, &relation.name].map(|part| quote_identifier(part)).join(".");
-    format!("CREATE {noun} {name} AS {query}{emit}")
+    format!("CREATE {noun} {name} AS {}", kind.definition_text().unwrap_or_default())
 }
 
 fn no_rebuild(relation: &Relation) -> SqlError {

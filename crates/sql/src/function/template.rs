@@ -218,21 +218,27 @@ fn letters_of(word: &str) -> Letters {
     }
 }
 
+impl Field {
+    /// Whether it is written as a word or with a sign, never as a bare number; `TZH` is both.
+    pub(super) const fn is_word(self) -> bool {
+        matches!(
+            self,
+            Self::MonthName
+                | Self::MonthShort
+                | Self::MonthRoman
+                | Self::DayName
+                | Self::DayShort
+                | Self::Meridiem
+                | Self::Era
+                | Self::ZoneName
+                | Self::ZoneOffset
+        )
+    }
+}
+
 /// The suffix after a number.
 fn ordinal(field: Field, rest: &str) -> Result<(Option<Letters>, &str), SqlError> {
-    let is_word = matches!(
-        field,
-        Field::MonthName
-            | Field::MonthShort
-            | Field::MonthRoman
-            | Field::DayName
-            | Field::DayShort
-            | Field::Meridiem
-            | Field::Era
-            | Field::ZoneName
-            | Field::ZoneOffset
-    );
-    if is_word {
+    if field.is_word() {
         return Ok((None, rest));
     }
     if prefix(rest, "SP").is_some() {

@@ -88,19 +88,9 @@ fn skip(rest: &str, letter: char, quoted: bool) -> &str {
 fn is_number(piece: Option<&Piece>) -> bool {
     match piece {
         Some(Piece::Literal(letter, _)) => letter.is_ascii_digit(),
-        Some(Piece::Pattern { field, .. }) => !matches!(
-            field,
-            Field::MonthName
-                | Field::MonthShort
-                | Field::MonthRoman
-                | Field::DayName
-                | Field::DayShort
-                | Field::Meridiem
-                | Field::Era
-                | Field::ZoneName
-                | Field::ZoneHours
-                | Field::ZoneOffset
-        ),
+        Some(Piece::Pattern { field, .. }) => {
+            !field.is_word() && !matches!(field, Field::ZoneHours)
+        }
         None => false,
     }
 }

@@ -19,7 +19,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::row::OwnedRow;
 use kappa_catalog::Relation;
-use kappa_log::{HistoryBatch, Log, RowKind, Scan};
+use kappa_log::{HistoryBatch, Log, Scan};
 use kappa_types::{DeltaBatch, SqlError, SqlType, Timestamp};
 
 use crate::session::error::{arrow_error, log_error};
@@ -62,16 +62,7 @@ pub(super) fn table_rows(
     schema: &SchemaRef,
     own: &[DeltaBatch],
 ) -> Result<Vec<RecordBatch>, SqlError> {
-    let scan = Scan {
-        relation: relation.id,
-        kind: RowKind::Rows,
-        columns: relation.schema.columns.iter().map(|column| column.id).collect(),
-        schema: relation.schema.clone(),
-        after: Timestamp::MIN,
-        until,
-        ranges: Vec::new(),
-        batch_row_count_max: BATCH_ROW_COUNT_MAX,
-    };
+    let scan = Scan::whole(relation.id, &relation.schema, until, BATCH_ROW_COUNT_MAX);
     let mut current = Current::new(&relation.schema.arrow()).map_err(arrow_error)?;
     for part in log.scan(&scan).map_err(log_error)? {
         for batch in part.open().map_err(log_error)? {
