@@ -46,6 +46,9 @@ pub struct Engine {
     pub ddl: Arc<tokio::sync::Mutex<()>>,
     /// What sessions count.
     pub counters: Counters,
+    /// The materialized views that were there at the start: they come back beside the first
+    /// statements.
+    pub returning: Vec<VersionId>,
     /// Sources that are fed from outside.
     pub connectors: Mutex<Connectors>,
     /// The running views. `None` only while closing.
@@ -100,6 +103,7 @@ impl Engine {
             manual_clock,
             ddl: Arc::default(),
             counters: Counters::default(),
+            returning: materialized_versions(&snapshot),
             connectors: Mutex::default(),
             runtime: RwLock::new(Some(runtime)),
             tasks,
@@ -205,6 +209,14 @@ fn open_log(dir: &Path, clock: &Arc<dyn Clock>) -> Result<Log> {
     let fs = Arc::new(RealFs);
     Log::open(fs, dir, Arc::clone(clock), LogOptions::default())
         .with_context(|| format!("cannot open the data directory {}", dir.display()))
+}
+
+fn materialized_versions(snapshot: &Snapshot) -> Vec<VersionId> {
+    snapshot
+        .relations()
+        .filter(|relation| matches!(relation.kind, RelationKind::MaterializedView { .. }))
+        .map(|relation| relation.version)
+        .collect()
 }
 
 /// Plans every version that will run: of materialized views, and of rebuilds under way.

@@ -1,7 +1,9 @@
 //! When a statement reads: its cut, and waiting for views that are still being made.
 //!
 //! The one idea: after a start, views come back beside the first statements. Who reads one waits for
-//! it as for any boundary, up to `kappa.read_wait`; then it answers 55000 with its progress.
+//! it as for any boundary, up to `kappa.read_wait`; then it answers 55000 with its progress. A
+//! transaction that reads all its statements at one boundary waits for all views that were there
+//! before, since no later statement can move its boundary to where a view came back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +36,11 @@ impl Session {
         let is_fixed = self.transaction.as_ref().is_some_and(|open| open.cut.is_some());
         let cut = self.cut().await?;
         let bound = self.bound_to(prepared, body, &cut.snapshot)?;
-        let coming = coming_views(&self.engine, &bound);
+        let mut coming = coming_views(&self.engine, &bound);
+        if self.transaction.as_ref().is_some_and(|open| open.cut.is_some()) {
+            let returning = self.engine.returning.iter().copied();
+            coming.extend(returning.filter(|version| is_coming(&self.engine, *version)));
+        }
         if is_fixed || coming.is_empty() || self.parameter("kappa.read") == "available" {
             return Ok((cut, bound));
         }
