@@ -1,10 +1,17 @@
 //! Bids as the Nexmark generator makes them, in order or shuffled, by seed.
 //!
 //! 10,000 bids per second of event time; half of them on the hot auction of their hundred, the others
-//! uniform; prices `100 * 10^(6u)`. `key_count` auctions are spread over the whole run in order, or,
-//! with `uniform`, every bid takes any of them (what keeps a large state busy).
+//! uniform over the last hundred; prices `100 * 10^(6u)`. `key_count` auctions are spread over the whole
+//! run in order, or, with `uniform`, every bid takes any of them (what keeps a large state busy).
 
 use std::fmt::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow::array::{ArrayRef, Int64Array, TimestampMicrosecondArray};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 
 /// Which bids.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +49,15 @@ pub(crate) struct Bid {
 }
 
 impl Bids {
-    /// The bids, one after another.
-    pub(crate) fn iter(self) -> impl Iterator<Item = Bid> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
-        (0..self.row_count).map(move |index| {
+    /// The bids as they are measured by default: in order, one in a thousand late.
+    pub(crate) const fn new(row_count: u64, key_count: u64, uniform: bool) -> Self {
+        Self { row_count, key_count, uniform, late_per_mille: 1, seed: 42 }
+    }
+
+    /// Some of the bids, by their numbers. Each slice has random numbers of its own.
+    pub(crate) fn slice(self, rows: Range<u64>) -> impl Iterator<Item = Bid> {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ (rows.start << 20));
+        rows.map(move |index| {
             let last = index * self.key_count / self.row_count;
             let auction = if self.uniform {
                 random.u64(0..self.key_count)
@@ -65,6 +77,34 @@ impl Bids {
             }
         })
     }
+
+    /// The numbers of the bids, cut into slices of at most `row_count`.
+    pub(crate) fn slices(self, row_count: u64) -> impl Iterator<Item = Range<u64>> {
+        let starts = (0..self.row_count).step_by(usize::try_from(row_count).unwrap_or(usize::MAX));
+        starts.map(move |start| start..self.row_count.min(start + row_count))
+    }
+
+    /// Auction, bidder, price and event time of some of the bids.
+    ///
+    /// # Errors
+    /// If `schema` is not three bigints and a timestamp.
+    pub(crate) fn batch(self, rows: Range<u64>, schema: &SchemaRef) -> Result<RecordBatch> {
+        let count = usize::try_from(rows.end - rows.start)?;
+        let mut columns = [(); 4].map(|()| Vec::with_capacity(count));
+        for Bid { auction, bidder, price, millis, .. } in self.slice(rows) {
+            let micros = i64::try_from(millis * 1000)?;
+            for (column, value) in columns.iter_mut().zip([auction, bidder, price, micros]) {
+                column.push(value);
+            }
+        }
+        let [auction, bidder, price, micros] = columns;
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for values in [auction, bidder, price] {
+            arrays.push(Arc::new(Int64Array::from(values)));
+        }
+        arrays.push(Arc::new(TimestampMicrosecondArray::from(micros)));
+        Ok(RecordBatch::try_new(Arc::clone(schema), arrays)?)
+    }
 }
 
 impl Bid {
@@ -72,7 +112,7 @@ impl Bid {
     pub(crate) fn write_csv(&self, out: &mut String) {
         let Self { auction, bidder, price, channel, millis } = *self;
         let (seconds, milli) = ((millis / 1000) % 86_400, millis % 1000);
-        let day = 1 + (millis - START_MILLIS) / 86_400_000;
+        let day = 1 + (millis / 86_400_000).saturating_sub(START_MILLIS / 86_400_000);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         // Writing to a String cannot fail.
         let _ = writeln!(

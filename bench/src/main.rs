@@ -1,10 +1,14 @@
-//! What users feel, measured over the wire against a server of its own.
+//! What users feel, measured over the wire against a server of its own, and what operators cost, in
+//! process.
 //!
 //! ```text
-//! kappa-bench copy     COPY of bids: CSV and binary, without and with a windowed view
-//! kappa-bench replay   a view over sealed history, made and rebuilt; beside DataFusion over Parquet
-//! kappa-bench commits  durable single-row commits by 1, 8, 32 clients; beside PostgreSQL if installed
-//! kappa-bench fresh    from the acknowledgement of a write to its row read from a view
+//! kappa-bench operators  views in process: with the log at their back, and over sealed history
+//! kappa-bench copy       COPY of bids: CSV and binary, without and with a windowed view
+//! kappa-bench replay     views over sealed history, rebuilt; beside DataFusion over Parquet
+//! kappa-bench commits    durable single-row commits by 1, 8, 32 clients; beside PostgreSQL
+//! kappa-bench fresh      from the acknowledgement of a write to its row read from a view
+//! kappa-bench memory     idle, with a windowed view, with groups while history grows
+//! kappa-bench start      an empty directory; ten million rows and a view
 //! ```
 //! The one idea: CPU is what a machine with other work on it can still measure, so rates are rows per
 //! CPU-second of the server process (user and system), beside wall time. Runs are interleaved and
@@ -12,7 +16,9 @@
 //!
 //! Does not check answers; sql-tests does.
 
+mod batch;
 mod bids;
+mod process;
 mod report;
 mod server;
 mod workload;
@@ -41,6 +47,12 @@ enum Workload {
     Commits(workload::commits::Options),
     /// From acknowledgement to visibility.
     Fresh(workload::fresh::Options),
+    /// Anonymous memory.
+    Memory(workload::memory::Options),
+    /// Views in process.
+    Operators(workload::operators::Options),
+    /// Starts and restarts.
+    Start(workload::start::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -51,6 +63,9 @@ fn main() -> anyhow::Result<()> {
             Workload::Replay(options) => workload::replay::run(&options).await,
             Workload::Commits(options) => workload::commits::run(&options).await,
             Workload::Fresh(options) => workload::fresh::run(&options).await,
+            Workload::Memory(options) => workload::memory::run(&options).await,
+            Workload::Operators(options) => workload::operators::run(&options),
+            Workload::Start(options) => workload::start::run(&options).await,
         }
     })
 }

@@ -88,7 +88,7 @@ fn list_for_postgres(
         notes.push("no PostgreSQL 15: its scripts ran against the recorded answers".to_owned());
         return Ok(Vec::new());
     }
-    let cluster = Arc::new(Cluster::start().context("cannot start PostgreSQL")?);
+    let cluster = Arc::new(Cluster::start(false).context("cannot start PostgreSQL")?);
     let mode = Mode { name: "postgres".to_owned(), ..plain.clone() };
     let job = |path| Job { path, mode: mode.clone(), cluster: Some(cluster.clone()) };
     Ok(chosen.into_iter().map(job).collect())

@@ -27,7 +27,7 @@ mod mode;
 mod oracle;
 mod outcome;
 mod page;
-mod postgres;
+pub mod postgres;
 mod psql;
 mod random;
 mod report;

@@ -202,7 +202,7 @@ mod tests {
         if !Cluster::is_installed() {
             return None;
         }
-        let cluster = Arc::new(Cluster::start().unwrap());
+        let cluster = Arc::new(Cluster::start(false).unwrap());
         let mut session = Session::new(Instance::create_database(cluster).await.unwrap());
         session.execute("CREATE TABLE t (n double precision)").await.unwrap();
         session.execute("INSERT INTO t VALUES (1), (2)").await.unwrap();

@@ -16,25 +16,30 @@ const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 /// The user that Debian's packages make.
 const USER: &str = "postgres";
 /// The user that owns the database, named as ours so that psql shows the same owners.
-pub(crate) const OWNER: &str = "kappa";
+pub const OWNER: &str = "kappa";
 
 /// A running PostgreSQL; stopped when dropped.
 #[derive(Debug)]
-pub(crate) struct Cluster {
+pub struct Cluster {
     directory: TempDir,
     /// The port on 127.0.0.1.
-    pub(crate) port: u16,
+    pub port: u16,
     database_count: AtomicUsize,
 }
 
 impl Cluster {
     /// Whether PostgreSQL 15 is on this machine.
-    pub(crate) fn is_installed() -> bool {
+    #[must_use]
+    pub fn is_installed() -> bool {
         Path::new(PROGRAMS).join("postgres").exists()
     }
 
-    /// Makes and starts a cluster.
-    pub(crate) fn start() -> Result<Self> {
+    /// Makes and starts a cluster. Without `is_durable` it does not sync its files, which is all right
+    /// for tests.
+    ///
+    /// # Errors
+    /// If PostgreSQL cannot be started.
+    pub fn start(is_durable: bool) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("kappa-postgres-").tempdir()?;
         if is_root() {
             own(directory.path())?;
@@ -48,8 +53,9 @@ impl Cluster {
             "--locale=C",
             "--no-sync",
         ]))?;
+        let fsync = if is_durable { "on" } else { "off" };
         let options = format!(
-            "-p {port} -k {} -c listen_addresses=127.0.0.1 -c timezone=UTC -c fsync=off -c max_connections=64",
+            "-p {port} -k {} -c listen_addresses=127.0.0.1 -c timezone=UTC -c fsync={fsync} -c max_connections=64",
             cluster.directory.path().display()
         );
         let log = cluster.directory.path().join("log");
@@ -63,7 +69,7 @@ impl Cluster {
     }
 
     /// A name for a new database.
-    pub(crate) fn next_database(&self) -> String {
+    pub fn next_database(&self) -> String {
         format!("script_{}", self.database_count.fetch_add(1, Ordering::Relaxed))
     }
 

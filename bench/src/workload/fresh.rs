@@ -1,12 +1,18 @@
 //! From the acknowledgement of a write to the row read from a view in another connection, while a
-//! third connection keeps the server at part of its COPY rate.
+//! third connection keeps the server at half of its COPY rate.
 //!
 //! Limit: one step of the dataflow (a batch of rows at the view's rate), two wake-ups of threads and
-//! one round trip on loopback: some 0.2 ms on an idle machine.
+//! one round trip on loopback: some 0.2 ms on an idle machine. What the machine itself adds is
+//! measured in the same run: two threads that wake each other.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
+use tokio_postgres::Client;
 
 use super::{Form, copy, messages};
 use crate::bids::{Bids, CREATE_SOURCE, W1};
@@ -19,16 +25,20 @@ pub(crate) struct Options {
     /// Seconds of measuring.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Bids per second in the background; 0 for none.
-    #[arg(long, default_value_t = 400_000)]
-    load: u64,
+    /// Bids per second in the background; by default half of what COPY reaches just before.
+    #[arg(long)]
+    load: Option<u64>,
     /// Dataflow workers.
     #[arg(long, default_value_t = 2)]
     workers: usize,
 }
 
 /// Bids of one background COPY.
-const LOAD_ROW_COUNT: u64 = 8_192;
+const COPY_ROW_COUNT: u64 = 8_192;
+/// Bids that are there for the background; they begin anew when they are used up.
+const ROW_COUNT: u64 = 400 * COPY_ROW_COUNT;
+/// How often two threads wake each other, at most.
+const PING_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Measures p50, p99 and the longest.
 pub(crate) async fn run(options: &Options) -> Result<()> {
@@ -38,50 +48,111 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let loader = server.connect().await?;
     writer.batch_execute(CREATE_SOURCE).await?;
     writer.batch_execute(&format!("CREATE MATERIALIZED VIEW w1 AS {W1}")).await?;
-    let bids = Bids {
-        row_count: LOAD_ROW_COUNT,
-        key_count: 1000,
-        uniform: false,
-        late_per_mille: 1,
-        seed: 1,
+    let bids = Bids::new(ROW_COUNT, ROW_COUNT / 100, false);
+    let slices: Vec<_> = bids.slices(COPY_ROW_COUNT).collect();
+    let load: Vec<(u64, Vec<Bytes>)> = slices
+        .into_iter()
+        .map(|rows| {
+            let millis = bids.slice(rows.clone()).map(|bid| bid.millis).max().unwrap_or(0);
+            (millis, messages(bids, rows, Form::Csv))
+        })
+        .collect();
+    let rate = match options.load {
+        Some(rate) => rate,
+        None => copy_rate(&loader, &load).await? / 2,
     };
-    let load = messages(bids, Form::Csv);
     let until = Instant::now() + Duration::from_secs(options.seconds);
-    let rate = options.load;
-    let background = tokio::spawn(async move {
-        let mut next = Instant::now();
-        while rate > 0 && Instant::now() < until {
-            copy(&loader, &load, Form::Csv).await?;
-            next += Duration::from_secs_f64(LOAD_ROW_COUNT as f64 / rate as f64);
-            tokio::time::sleep_until(next.into()).await;
-        }
-        anyhow::Ok(())
-    });
-    let insert = writer
-        .prepare("INSERT INTO bids VALUES ($1, 1, 1, 'c', 'u', '2024-01-01 00:00:00')")
-        .await?;
+    let pings = pings(until)?;
+    let millis = Arc::new(AtomicU64::new(load[0].0));
+    let background = tokio::spawn(keep_busy(loader, load, rate, until, Arc::clone(&millis)));
+    let mut waits = wait_for_rows(&writer, &reader, until, &millis).await?;
+    background.await??;
+    let mut pings = pings.join().map_err(|_| anyhow!("a thread has panicked"))?;
+    let count = waits.len();
+    show(&format!("fresh at {rate} bids/s, {count} samples"), &mut waits);
+    show("two threads waking each other", &mut pings);
+    Ok(())
+}
+
+/// Writes rows and reads each from the view in another connection; gives the waits, seconds.
+async fn wait_for_rows(
+    writer: &Client,
+    reader: &Client,
+    until: Instant,
+    millis: &AtomicU64,
+) -> Result<Vec<f64>> {
+    let insert = writer.prepare("INSERT INTO bids VALUES ($1, 1, 1, 'c', 'u', $2)").await?;
     let read = reader.prepare("SELECT count(*) FROM w1 WHERE auction = $1").await?;
     let mut waits = Vec::new();
     let mut auction = -1i64;
     while Instant::now() < until {
-        writer.execute(&insert, &[&auction]).await?;
+        let now = Duration::from_millis(millis.load(Ordering::Relaxed));
+        writer.execute(&insert, &[&auction, &(SystemTime::UNIX_EPOCH + now)]).await?;
         let acknowledged = Instant::now();
         let seen: i64 = reader.query_one(&read, &[&auction]).await?.get(0);
         waits.push(acknowledged.elapsed().as_secs_f64());
         (seen == 1).then_some(()).context("an acknowledged row was not visible")?;
         auction -= 1;
     }
-    background.await??;
-    let longest = percentile(&mut waits, 1.0);
-    line(
-        &format!("fresh at {rate} bids/s"),
-        &format!(
-            "p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms, {} samples",
-            percentile(&mut waits, 0.5) * 1e3,
-            percentile(&mut waits, 0.99) * 1e3,
-            longest * 1e3,
-            waits.len()
-        ),
-    );
+    Ok(waits)
+}
+
+/// Bids per second by COPY after COPY with the view attached.
+async fn copy_rate(client: &Client, load: &[(u64, Vec<Bytes>)]) -> Result<u64> {
+    let start = Instant::now();
+    for (_, messages) in load {
+        copy(client, messages, Form::Csv).await?;
+    }
+    client.query_one("SELECT count(*) FROM w1", &[]).await?;
+    let rate = ROW_COUNT as f64 / start.elapsed().as_secs_f64();
+    line("COPY with w1", &format!("{:.2} M bids/s", rate / 1e6));
+    Ok(rate as u64)
+}
+
+/// Copies at a rate, and says where event time stands.
+async fn keep_busy(
+    client: Client,
+    load: Vec<(u64, Vec<Bytes>)>,
+    rate: u64,
+    until: Instant,
+    millis: Arc<AtomicU64>,
+) -> Result<()> {
+    let mut next = Instant::now();
+    for (now, messages) in load.iter().cycle() {
+        if rate == 0 || Instant::now() >= until {
+            return Ok(());
+        }
+        millis.store(*now, Ordering::Relaxed);
+        copy(&client, messages, Form::Csv).await?;
+        next += Duration::from_secs_f64(COPY_ROW_COUNT as f64 / rate as f64);
+        tokio::time::sleep_until(next.into()).await;
+    }
     Ok(())
+}
+
+/// Two threads that wake each other until a time; gives their round trips, seconds.
+fn pings(until: Instant) -> Result<std::thread::JoinHandle<Vec<f64>>> {
+    let (to_other, from_one) = sync_channel::<()>(1);
+    let (to_one, from_other) = sync_channel::<()>(1);
+    std::thread::Builder::new()
+        .name("bench-pong".to_owned())
+        .spawn(move || while from_one.recv().is_ok() && to_one.send(()).is_ok() {})?;
+    let ping = move || {
+        let mut waits = Vec::new();
+        while Instant::now() < until {
+            let start = Instant::now();
+            if to_other.send(()).is_err() || from_other.recv().is_err() {
+                break;
+            }
+            waits.push(start.elapsed().as_secs_f64());
+            std::thread::sleep(PING_INTERVAL);
+        }
+        waits
+    };
+    Ok(std::thread::Builder::new().name("bench-ping".to_owned()).spawn(ping)?)
+}
+
+fn show(name: &str, waits: &mut [f64]) {
+    let [half, most, longest] = [0.5, 0.99, 1.0].map(|share| percentile(waits, share) * 1e3);
+    line(name, &format!("p50 {half:.2} ms, p99 {most:.2} ms, longest {longest:.2} ms"));
 }

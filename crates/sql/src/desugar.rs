@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 use kappa_types::{SqlError, SqlState};
 
 use crate::function::{
-    ALL, ANY, BINARY, CELL, FunctionRegistry, LITERAL, PARAMETER, UNARY, name_at,
+    ALL, ANY, BINARY, CAST_TO, CELL, FunctionRegistry, LITERAL, PARAMETER, UNARY, name_at,
 };
 use crate::output_name::{hide_equal_names, name_columns};
 use crate::parse::{fold, span_position};
@@ -251,6 +251,12 @@ fn between(expr: Expr) -> Expr {
 fn after(expr: Expr, registry: &FunctionRegistry) -> Result<Expr, SqlError> {
     let position = position_of(&expr);
     Ok(match expr {
+        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
+            let name = crate::parse::sql_type(&data_type)
+                .map_or_else(|_| data_type.to_string(), |sql_type| sql_type.name());
+            let null = cast(Expr::value(Value::Null), data_type);
+            call(&format!("{CAST_TO}{name}"), vec![*expr, null], position)
+        }
         Expr::Value(value) => literal(value),
         Expr::BinaryOp { left, op, right } => binary(*left, op, *right, position)?,
         Expr::UnaryOp { op, expr } => call(&format!("{UNARY}{op}"), vec![*expr], position),

@@ -27,7 +27,7 @@ impl Reference {
         if !Cluster::is_installed() {
             return Ok(None);
         }
-        let cluster = Cluster::start().map_err(|error| error.to_string())?;
+        let cluster = Cluster::start(false).map_err(|error| error.to_string())?;
         let instance = Instance::create_database(Arc::new(cluster)).await;
         let instance = instance.map_err(|failure| failure.to_string())?;
         Ok(Some(Self { session: Session::new(instance) }))

@@ -19,11 +19,9 @@ use kappa_connect::{
 use kappa_log::{Commit, RelationRows, RowKind, reject_schema};
 use kappa_types::{RelationId, Schema, SqlError, SqlState, Timestamp};
 
+use super::pace::near;
 use super::{Engine, Intake};
 use crate::session::error::log_error;
-
-/// How far the boundary may be behind the log before a connector waits for it, microseconds.
-const BEHIND_MICROS_MAX: u64 = 500_000;
 
 /// Longest single wait for the boundary; then the connector looks whether it shall stop.
 const BEHIND_WAIT: Duration = Duration::from_millis(20);
@@ -165,7 +163,7 @@ impl RowSink for CommitSink {
 impl CommitSink {
     /// Views that fall behind slow the connector down.
     fn wait_for_views(&self, engine: &Engine, time: Timestamp) -> Result<(), SqlError> {
-        let enough = Timestamp(time.0.saturating_sub(BEHIND_MICROS_MAX));
+        let enough = near(time);
         while engine.store.boundary() < enough {
             if self.shutdown.is_requested() {
                 return Err(stopping());

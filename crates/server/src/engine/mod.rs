@@ -10,6 +10,7 @@ mod cut;
 mod ddl;
 mod intake;
 mod open;
+mod pace;
 mod tables;
 
 pub use connectors::Connectors;

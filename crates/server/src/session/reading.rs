@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::LogicalPlan;
 use kappa_catalog::{Relation, RelationKind};
 use kappa_dataflow::Phase;
@@ -19,6 +19,7 @@ use super::Session;
 use super::execute::materialized_views;
 use super::prepared::{Prepared, StatementBody};
 use super::session::READ_WAIT_MAX;
+use super::transaction::Isolation;
 use crate::engine::{Cut, Engine};
 use crate::system;
 
@@ -33,11 +34,19 @@ impl Session {
         prepared: &Prepared,
         body: &StatementBody,
     ) -> Result<(Cut, Arc<Bound>), SqlError> {
+        if !self.reads_at_one_boundary() {
+            let cut = self.engine.newest_cut(self.read_wait()).await?;
+            let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+            if reads_nothing(&bound) {
+                self.engine.keep_pace().await;
+                return Ok((cut, bound));
+            }
+        }
         let is_fixed = self.transaction.as_ref().is_some_and(|open| open.cut.is_some());
         let cut = self.cut().await?;
         let bound = self.bound_to(prepared, body, &cut.snapshot)?;
         let mut coming = coming_views(&self.engine, &bound);
-        if self.transaction.as_ref().is_some_and(|open| open.cut.is_some()) {
+        if self.reads_at_one_boundary() {
             let returning = self.engine.returning.iter().copied();
             coming.extend(returning.filter(|version| is_coming(&self.engine, *version)));
         }
@@ -45,7 +54,7 @@ impl Session {
             return Ok((cut, bound));
         }
         drop(cut);
-        let wait = self.duration("kappa.read_wait").unwrap_or(READ_WAIT_MAX);
+        let wait = self.read_wait();
         let engine = Arc::clone(&self.engine);
         let come = async {
             let mut looks = tokio::time::interval(LOOK_INTERVAL);
@@ -62,6 +71,37 @@ impl Session {
         let bound = self.bound_to(prepared, body, &cut.snapshot)?;
         Ok((cut, bound))
     }
+
+    /// Whether all statements of the transaction read at the boundary of its first.
+    fn reads_at_one_boundary(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|open| open.isolation == Isolation::Snapshot)
+    }
+
+    /// Longest wait of a read for its boundary.
+    pub(super) fn read_wait(&self) -> Duration {
+        self.duration("kappa.read_wait").unwrap_or(READ_WAIT_MAX)
+    }
+}
+
+/// Whether a statement writes rows that it was given and reads none that are stored, so that it has
+/// nothing to wait for.
+fn reads_nothing(bound: &Bound) -> bool {
+    match bound {
+        Bound::Insert(insert) => !scans(&insert.rows),
+        Bound::CopyIn(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a query reads a relation or a system table.
+fn scans(query: &BoundQuery) -> bool {
+    let mut scans = false;
+    let walked = query.logical.apply_with_subqueries(|node| {
+        scans |= matches!(node, LogicalPlan::TableScan(_));
+        Ok(if scans { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    walked.expect("looking at a plan cannot fail");
+    scans
 }
 
 /// The views that a statement reads and that are not complete yet.

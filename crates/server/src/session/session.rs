@@ -121,7 +121,7 @@ impl Session {
         if let Some(cut) = self.transaction.as_ref().and_then(|open| open.cut.clone()) {
             return Ok(cut);
         }
-        let wait = self.duration("kappa.read_wait").unwrap_or(READ_WAIT_MAX);
+        let wait = self.read_wait();
         let cut = if self.parameter("kappa.read") == "available" {
             self.engine.newest_cut(wait).await?
         } else {

@@ -27,6 +27,11 @@ pub(crate) const LITERAL: &str = "literal";
 pub(crate) const PARAMETER: &str = "parameter";
 /// Name of the call that wraps each value of a VALUES list, whose types differ until resolved.
 pub(crate) const CELL: &str = "cell";
+/// Prefix of the names of casts, before the type. The second argument is NULL of that type.
+///
+/// DataFusion gives a cast the name of what is cast, so that a column and a cast of it, side by side,
+/// are two columns of one name: it refuses them or takes one for the other.
+pub(crate) const CAST_TO: &str = "cast to ";
 /// Prefix of the names of binary operators.
 pub(crate) const BINARY: &str = "binary ";
 /// Prefix of the names of prefix operators.
@@ -114,6 +119,9 @@ impl ScalarUDFImpl for Call {
 
     fn schema_name(&self, args: &[Expr]) -> Result<String, DataFusionError> {
         let names: Vec<String> = args.iter().map(|arg| arg.schema_name().to_string()).collect();
+        if let (Some(to), Some(cast)) = (self.name.strip_prefix(CAST_TO), names.first()) {
+            return Ok(format!("{cast}::{to}"));
+        }
         Ok(format!("{}({})", self.name, names.join(",")))
     }
 

@@ -37,8 +37,8 @@ pub(crate) use aggregate_call::{AggregateCall, called_aggregate};
 pub(crate) use arithmetic::arithmetic;
 pub(crate) use array::quantified;
 pub(crate) use call::{
-    ALL, ANY, BINARY, CELL, Call, LITERAL, PARAMETER, UNARY, call_of, call_position, literal_text,
-    name_at,
+    ALL, ANY, BINARY, CAST_TO, CELL, Call, LITERAL, PARAMETER, UNARY, call_of, call_position,
+    literal_text, name_at,
 };
 pub(crate) use cast::{cast_function, cut_to_length, is_cast_known};
 pub(crate) use context::FunctionContext;

@@ -11,15 +11,15 @@ use datafusion::logical_expr::expr::{
     AggregateFunction, AggregateFunctionParams, Alias, BinaryExpr, Case, Cast, Exists, GroupingSet,
     InList, InSubquery, Placeholder, ScalarFunction, Sort, WindowFunction,
 };
-use datafusion::logical_expr::{Expr, Operator, Subquery, WindowFunctionDefinition};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Subquery, WindowFunctionDefinition};
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::types::plain_name;
 use super::{Conversion, Parameters, Type, coerce, common_type, literal_of_array, type_of};
 use crate::error::from_datafusion;
 use crate::function::{
-    ALL, ANY, BINARY, Body, CELL, Call, FunctionContext, FunctionRegistry, KernelFunction, LITERAL,
-    PARAMETER, Returns, UNARY, call_of, call_position, called_aggregate, choose_aggregate,
+    ALL, ANY, BINARY, Body, CAST_TO, CELL, Call, FunctionContext, FunctionRegistry, KernelFunction,
+    LITERAL, PARAMETER, Returns, UNARY, call_of, call_position, called_aggregate, choose_aggregate,
     choose_overload,
 };
 
@@ -231,6 +231,13 @@ impl<'a> Resolver<'a> {
             .map_err(|error| with_position(error, position))
     }
 
+    /// A cast the user wrote: what is cast, and NULL of the type.
+    fn cast_to(&self, args: Vec<Expr>, schema: &DFSchema) -> Result<Expr, SqlError> {
+        let [expr, null] = two(args)?;
+        let (_, field) = null.to_field(schema).map_err(|error| from_datafusion(&error))?;
+        self.cast(expr, &field, schema)
+    }
+
     fn scalar(&self, function: ScalarFunction, schema: &DFSchema) -> Result<Expr, SqlError> {
         let ScalarFunction { func, args } = function;
         let Some(call) = call_of(&func) else {
@@ -242,6 +249,9 @@ impl<'a> Resolver<'a> {
         };
         if call.plain_name() == LITERAL {
             return Ok(Expr::ScalarFunction(ScalarFunction { func, args }));
+        }
+        if call.plain_name().starts_with(CAST_TO) {
+            return self.cast_to(args, schema);
         }
         let args =
             args.into_iter().map(|arg| self.expr(arg, schema)).collect::<Result<Vec<_>, _>>()?;
@@ -256,6 +266,9 @@ impl<'a> Resolver<'a> {
         schema: &DFSchema,
     ) -> Result<Expr, SqlError> {
         let call = Call::new(full_name, Arc::clone(&self.registry), self.context);
+        if call.plain_name().starts_with(CAST_TO) {
+            return self.cast_to(args, schema);
+        }
         let args =
             args.into_iter().map(|arg| self.expr(arg, schema)).collect::<Result<Vec<_>, _>>()?;
         if call.plain_name() == LITERAL {
