@@ -24,6 +24,11 @@ impl Reason {
         Self(format!("22003: {type_name} out of range"))
     }
 
+    /// A float left what a float holds.
+    pub(crate) fn float_overflow() -> Self {
+        Self("22003: value out of range: overflow".to_owned())
+    }
+
     /// What the evaluation of an expression said. A pure function of the error, so that taking a
     /// row away finds the error it made.
     pub(crate) fn of(error: &DataFusionError) -> Self {

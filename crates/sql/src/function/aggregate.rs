@@ -5,9 +5,9 @@ use std::sync::Arc;
 use datafusion::logical_expr::AggregateUDF;
 use kappa_types::{SqlError, SqlType};
 
-use super::aggregate_distinct::Deviation;
 use super::aggregate_exact::{Exact, ExactAggregate};
 use super::aggregate_extreme::FloatExtreme;
+use super::aggregate_spread::FloatSpread;
 use super::decimal::WORKING_PRECISION;
 use super::overload::undefined;
 use crate::typing::{Family, Type, family};
@@ -75,12 +75,10 @@ pub(crate) fn choose_aggregate(
             }
             (Some(kind), SqlType::Numeric(Some((_, scale)))) => exact(kind, Some(working(*scale))),
             (Some(kind), SqlType::Numeric(None)) => exact(kind, None),
-            (Some(Exact::StddevPop | Exact::StddevSamp), SqlType::Real | SqlType::Double) => {
-                let deviation = Deviation::new(Arc::clone(function));
-                let deviation = Arc::new(AggregateUDF::new_from_impl(deviation));
-                with(&deviation, Some(SqlType::Double))
+            (Some(kind), SqlType::Real | SqlType::Double) => {
+                let spread = FloatSpread::new(Arc::clone(function), kind);
+                with(&Arc::new(AggregateUDF::new_from_impl(spread)), Some(SqlType::Double))
             }
-            (Some(_), SqlType::Real | SqlType::Double) => with(function, Some(SqlType::Double)),
             _ => fail(),
         },
     }

@@ -1,5 +1,4 @@
-//! [`DistinctValues`]: DISTINCT around an aggregate that adds up every value it is given, and
-//! [`Deviation`], stddev of floating-point numbers, to which DataFusion gives no DISTINCT.
+//! [`DistinctValues`]: DISTINCT around an aggregate that adds up every value it is given.
 //!
 //! The one idea: a value is handed on when it is first seen. The state is the values themselves, so
 //! that two partial states may share some.
@@ -14,10 +13,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature,
-};
+use datafusion::logical_expr::Accumulator;
 
 /// An aggregate over the distinct values of its argument.
 #[derive(Debug)]
@@ -76,61 +72,5 @@ impl Accumulator for DistinctValues {
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
         states[0].as_list::<i32>().iter().flatten().try_for_each(|values| self.add(&values))
-    }
-}
-
-/// DataFusion's stddev, and with DISTINCT ours around it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Deviation {
-    every: Arc<AggregateUDF>,
-}
-
-impl Deviation {
-    /// Of DataFusion's function.
-    pub(super) const fn new(every: Arc<AggregateUDF>) -> Self {
-        Self { every }
-    }
-}
-
-impl AggregateUDFImpl for Deviation {
-    fn name(&self) -> &str {
-        self.every.name()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.every.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType, DataFusionError> {
-        self.every.inner().return_type(types)
-    }
-
-    fn accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn Accumulator>, DataFusionError> {
-        if !args.is_distinct {
-            return self.every.accumulator(args);
-        }
-        let every = self.every.accumulator(AccumulatorArgs { is_distinct: false, ..args })?;
-        Ok(Box::new(DistinctValues::new(every, DataType::Float64)))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>, DataFusionError> {
-        if args.is_distinct {
-            return Ok(vec![DistinctValues::state_field(args.name, &DataType::Float64)]);
-        }
-        self.every.state_fields(args)
-    }
-
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        !args.is_distinct && self.every.groups_accumulator_supported(args)
-    }
-
-    fn create_groups_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>, DataFusionError> {
-        self.every.create_groups_accumulator(args)
     }
 }

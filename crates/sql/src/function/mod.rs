@@ -8,6 +8,7 @@ mod aggregate_call;
 mod aggregate_distinct;
 mod aggregate_exact;
 mod aggregate_extreme;
+mod aggregate_spread;
 mod arithmetic;
 mod array;
 mod call;

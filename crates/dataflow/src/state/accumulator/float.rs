@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 
 use super::interface::{Evaluated, Kind, each_row, next};
+use crate::operator::Reason;
 
 /// A sum of two floats that do not overlap.
 #[derive(Clone, Copy, Default)]
@@ -135,7 +136,7 @@ impl Kind for FloatSum {
             parts
                 .iter()
                 .zip(counts)
-                .map(|(cell, count)| (*count > 0).then(|| cell.sum() / divisor(*count))),
+                .map(|(cell, count)| Ok((*count > 0).then(|| cell.sum() / divisor(*count)))),
             &self.data_type,
         )
     }
@@ -175,15 +176,22 @@ pub(crate) fn each_float(
     }
 }
 
-/// Floats as an array of `data_type`.
+/// Floats as an array of `data_type`, and which of them are errors.
 pub(crate) fn float_results(
-    values: impl Iterator<Item = Option<f64>>,
+    values: impl Iterator<Item = Result<Option<f64>, Reason>>,
     data_type: &DataType,
 ) -> Evaluated {
+    let mut errors = Vec::new();
+    let values = values.enumerate().map(|(index, value)| {
+        value.unwrap_or_else(|reason| {
+            errors.push((index, reason));
+            None
+        })
+    });
     let array: ArrayRef = if *data_type == DataType::Float32 {
         Arc::new(values.map(|value| value.map(|value| value as f32)).collect::<Float32Array>())
     } else {
         Arc::new(values.collect::<Float64Array>())
     };
-    array.into()
+    Evaluated { array, errors }
 }

@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, i256};
 use super::exact::{each_exact, exact_results};
 use super::float::{DoubleDouble, each_float, float_results};
 use super::interface::{Evaluated, Kind, next};
+use crate::operator::Reason;
 
 /// Which member of the family.
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +151,13 @@ pub(crate) struct FloatMoments {
     squares: DoubleDouble,
     /// How many values are not finite: with any of them the result is NaN.
     special: i64,
+    /// How many are as large as [`LARGE`]: with any of them and another value it is an error.
+    large: i64,
 }
+
+/// 2^480. Smaller values can be squared and summed as often as there are rows, so that what goes in
+/// can come out again; the squares of larger ones soon are more than a double holds.
+const LARGE: f64 = f64::from_bits((1023 + 480) << 52);
 
 impl Kind for FloatSpread {
     type Cell = FloatMoments;
@@ -165,13 +172,15 @@ impl Kind for FloatSpread {
     ) {
         each_float(groups, values, diffs, |group, value, diff| {
             let cell = &mut cells[group];
-            if value.is_finite() {
+            if value.abs() < LARGE {
                 // Repeated, because `value * diff` is not exact for every diff.
                 let signed = if diff < 0 { -value } else { value };
                 for _ in 0..diff.unsigned_abs() {
                     cell.sum.add(signed);
                     cell.squares.add_product(signed, value);
                 }
+            } else if value.is_finite() {
+                cell.large += diff;
             } else {
                 cell.special += diff;
             }
@@ -184,15 +193,16 @@ impl Kind for FloatSpread {
 
     fn finish(&self, parts: &[FloatMoments], counts: &[i64]) -> Evaluated {
         let results = parts.iter().zip(counts).map(|(cell, count)| {
-            let divisor = self.spread.divisor(*count)?;
+            let Some(divisor) = self.spread.divisor(*count) else { return Ok(None) };
             if cell.special != 0 {
-                return Some(f64::NAN);
+                return Ok(Some(f64::NAN));
+            }
+            if cell.large != 0 && *count > 1 {
+                return Err(Reason::float_overflow());
             }
             let squares = cell.squares.minus_square_over(cell.sum, *count as f64);
-            // Squares beyond what a double holds: not zero, which is what max() makes of NaN.
-            let squares = if squares.is_nan() { f64::INFINITY } else { squares.max(0.0) };
-            let variance = squares / divisor as f64;
-            Some(if self.spread.deviation { variance.sqrt() } else { variance })
+            let variance = squares.max(0.0) / divisor as f64;
+            Ok(Some(if self.spread.deviation { variance.sqrt() } else { variance }))
         });
         float_results(results, &self.data_type)
     }
@@ -201,18 +211,21 @@ impl Kind for FloatSpread {
         cell.sum.merge(other.sum);
         cell.squares.merge(other.squares);
         cell.special += other.special;
+        cell.large += other.large;
     }
 
     fn write(&self, cell: &FloatMoments, bytes: &mut Vec<u8>) {
         cell.sum.write(bytes);
         cell.squares.write(bytes);
         bytes.extend_from_slice(&cell.special.to_le_bytes());
+        bytes.extend_from_slice(&cell.large.to_le_bytes());
     }
 
     fn read(&self, mut bytes: &[u8]) -> FloatMoments {
         let sum = DoubleDouble::read(&mut bytes);
         let squares = DoubleDouble::read(&mut bytes);
-        FloatMoments { sum, squares, special: i64::from_le_bytes(next(&mut bytes)) }
+        let special = i64::from_le_bytes(next(&mut bytes));
+        FloatMoments { sum, squares, special, large: i64::from_le_bytes(next(&mut bytes)) }
     }
 }
 
