@@ -30,7 +30,7 @@ pub(crate) const W1: &str = "SELECT auction, \
 pub(crate) const W2: &str = "WITH panes AS (SELECT auction, \
      date_bin(INTERVAL '2 seconds', date_time, TIMESTAMP '1970-01-01') AS pane, count(*) AS bids \
      FROM bids GROUP BY 1, 2) \
-     SELECT auction, pane - n * INTERVAL '2 seconds' AS window_start, sum(bids) AS bids \
+     SELECT auction, pane - CASE n WHEN 0 THEN INTERVAL '0' SECOND WHEN 1 THEN INTERVAL '2' SECOND WHEN 2 THEN INTERVAL '4' SECOND WHEN 3 THEN INTERVAL '6' SECOND ELSE INTERVAL '8' SECOND END AS window_start, sum(bids) AS bids \
      FROM panes CROSS JOIN (VALUES (0), (1), (2), (3), (4)) AS numbers (n) GROUP BY 1, 2";
 
 /// Auction, bidder, price and event time.

@@ -1,4 +1,4 @@
-//! [`Background`]: the threads that make spare WAL files, seal and merge.
+//! [`Background`]: the threads that write groups under load, make spare WAL files, seal and merge.
 //!
 //! Each waits for a word, or for a while; what there is to do is read from the state, so a lost word
 //! costs time and nothing else.
@@ -12,6 +12,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::Error;
 use crate::log::Shared;
 
+/// How often groups are looked at without a word.
+const GROUPS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How often rows are looked at without a word.
 const ROWS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -24,6 +27,7 @@ const MERGE_INTERVAL: Duration = Duration::from_secs(2);
 /// The threads and their bells.
 #[derive(Default)]
 pub(crate) struct Background {
+    groups: Bell,
     files: Bell,
     rows: Bell,
     segments: Bell,
@@ -76,6 +80,7 @@ impl Background {
                 .map_err(|error| Error::io("start a thread", error))
         };
         let threads = [
+            spawn("kappa-log-write", write_groups)?,
             spawn("kappa-log-files", tend_files)?,
             spawn("kappa-log-seal", tend_rows)?,
             spawn("kappa-log-merge", tend_segments)?,
@@ -86,6 +91,7 @@ impl Background {
 
     /// Ends the threads and waits for them.
     pub(crate) fn stop(&self) {
+        self.groups.stop();
         self.files.stop();
         self.rows.stop();
         self.segments.stop();
@@ -95,6 +101,11 @@ impl Background {
                 tracing::error!("a thread of the log ended in a panic");
             }
         }
+    }
+
+    /// A group waits to be written.
+    pub(crate) fn write_group(&self) {
+        self.groups.ring();
     }
 
     /// There may be something to do about WAL files.
@@ -112,6 +123,12 @@ impl Background {
         if seal_is_due {
             self.rows.ring();
         }
+    }
+}
+
+fn write_groups(shared: &Shared) {
+    while shared.background.groups.wait(GROUPS_INTERVAL) {
+        shared.write_handed_over();
     }
 }
 

@@ -49,7 +49,7 @@ pub use error::Error;
 pub use fault::{FAULT_POINTS, arm_fault, fault_point};
 pub use fs::{Crash, Fault, File, Fs, Lock, RealFs, SimFs};
 pub use group::{EntryRows, Group, GroupEntry};
-pub use log::{Log, Observer, Placed};
+pub use log::{Log, Observer, Placed, Turn};
 pub use options::LogOptions;
 pub use scan::{HistoryBatch, HistoryReader, Part, RelationStatistics, Scan};
 pub use spool::{Attachment, Spool};

@@ -13,6 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -82,6 +83,17 @@ pub(crate) struct Shared {
     pub(crate) closed: AtomicBool,
     pub(crate) lock: Mutex<Option<Box<dyn Lock>>>,
     pub(crate) background: Background,
+}
+
+/// Where a placed commit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is durable.
+    Durable(Timestamp),
+    /// Somebody writes.
+    Wait,
+    /// Nobody writes.
+    Write,
 }
 
 /// A handle to the log; clones share it.
@@ -158,6 +170,35 @@ impl Log {
     /// [`Error::Io`] if the disk failed; whether the commit is kept is known after a restart.
     pub fn wait(&self, placed: &Placed) -> Result<Timestamp, Error> {
         self.shared().wait(placed)
+    }
+
+    /// As [`Log::wait`] for a task: where the commit stands. With [`Turn::Wait`] the task is woken when
+    /// that changes; with [`Turn::Write`] somebody has to call [`Log::write_next`], which blocks.
+    ///
+    /// # Errors
+    /// As [`Log::wait`].
+    pub fn poll_durable(&self, placed: &Placed, waker: &Waker) -> Result<Turn, Error> {
+        let order = self.shared().order.lock();
+        if order.durable_time >= placed.time {
+            return Ok(Turn::Durable(placed.time));
+        }
+        if let Some(error) = &order.poison {
+            return Err(error.clone());
+        }
+        if order.writing || order.handed_over {
+            placed.signal.register(waker);
+            return Ok(Turn::Wait);
+        }
+        Ok(Turn::Write)
+    }
+
+    /// Writes the first group that waits, unless somebody writes just now.
+    pub fn write_next(&self) {
+        let shared = self.shared();
+        let mut order = shared.order.lock();
+        if !order.writing {
+            shared.lead(&mut order);
+        }
     }
 
     /// [`Log::place`] and [`Log::wait`].
@@ -466,7 +507,7 @@ impl Shared {
             if let Some(error) = &order.poison {
                 return Err(error.clone());
             }
-            if order.writing {
+            if order.writing || order.handed_over {
                 placed.signal.park(&mut order);
             } else {
                 self.lead(&mut order);
@@ -486,14 +527,26 @@ impl Shared {
         order.poison.clone().map_or(Ok(()), Err)
     }
 
+    /// Writes what was handed over, until nothing waits.
+    pub(crate) fn write_handed_over(&self) {
+        let mut order = self.order.lock();
+        while order.handed_over && !order.writing {
+            order.handed_over = false;
+            self.lead(&mut order);
+        }
+    }
+
     /// Writes the first group of the queue.
     fn lead(&self, order: &mut MutexGuard<'_, Order>) {
         let durable_lsn = order.durable_lsn;
         let Some(group) = order.begin_write() else { return };
         let written = MutexGuard::unlocked(order, || self.write(group, durable_lsn));
         match written {
-            Ok(done) => order.end_write(&done),
+            Ok(done) => order.end_write(&done, self.options.background),
             Err(error) => order.set_poison(error),
+        }
+        if order.handed_over {
+            self.background.write_group();
         }
         self.durable.notify_all();
         self.room.notify_all();

@@ -9,13 +9,17 @@
 //! A group's place in a file is fixed when its first commit is placed, and it never grows past that
 //! file: room is found, or refused, before anything is promised. A group that waits for a sync takes
 //! in whatever comes meanwhile; there is no timer.
+//!
+//! The first commit after a pause writes its group itself; what was placed meanwhile is written by the
+//! log's own thread, so that nobody who has what he waited for works for others.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
 
 use kappa_types::Timestamp;
-use parking_lot::{Condvar, MutexGuard};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::history::Entry;
 use crate::meta::Change;
@@ -41,11 +45,13 @@ const SPARE_COUNT_LARGE: usize = 1;
 /// Bytes of a large file.
 const LARGE_FILE_BYTES: u64 = 32 << 20;
 
-/// Where the members of one group wait.
+/// Where the members of one group wait: threads and tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     condvar: Condvar,
     parked: AtomicUsize,
+    /// Only touched under the order lock, so nobody waits for this one.
+    wakers: Mutex<Vec<Waker>>,
 }
 
 impl Signal {
@@ -55,8 +61,17 @@ impl Signal {
         self.parked.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Has a task woken with the others; once per task and group.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut wakers = self.wakers.lock();
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+    }
+
     fn wake_all(&self) {
         self.condvar.notify_all();
+        self.wakers.lock().drain(..).for_each(Waker::wake);
     }
 
     fn wake_one(&self) -> bool {
@@ -123,6 +138,8 @@ pub(crate) struct Order {
     pub(crate) queue_bytes: u64,
     /// Whether somebody writes a group.
     pub(crate) writing: bool,
+    /// Whether the log's own thread has been asked to write the next group.
+    pub(crate) handed_over: bool,
     /// Newest durable group.
     pub(crate) durable_lsn: u64,
     /// Its time.
@@ -178,6 +195,7 @@ impl Order {
             queue: VecDeque::new(),
             queue_bytes: 0,
             writing: false,
+            handed_over: false,
             durable_lsn: start.next_lsn - 1,
             durable_time: start.last_time,
             poison: None,
@@ -317,12 +335,17 @@ impl Order {
         Some(group)
     }
 
-    /// The group is durable; those who wait for it, and one who waits for the next, go on.
-    pub(crate) fn end_write(&mut self, group: &GroupDone) {
+    /// The group is durable and those who wait for it go on. The next one is the log's own thread's,
+    /// if there is one (`has_writer`), else one of its members writes it.
+    pub(crate) fn end_write(&mut self, group: &GroupDone, has_writer: bool) {
         self.writing = false;
         (self.durable_lsn, self.durable_time) = (group.lsn, group.time);
         self.queue_bytes -= group.frames_bytes;
         group.signal.wake_all();
+        if has_writer {
+            self.handed_over = !self.queue.is_empty();
+            return;
+        }
         for next in &self.queue {
             if next.signal.wake_one() {
                 break;

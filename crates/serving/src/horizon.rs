@@ -33,6 +33,8 @@ pub struct Horizon {
     oldest: AtomicU64,
     /// Tells blocked threads of a new boundary.
     moved: Condvar,
+    /// Tells whoever makes boundaries that one is waited for.
+    wanted: Condvar,
     /// Tells tasks of a new boundary.
     boundary: watch::Sender<Timestamp>,
 }
@@ -49,6 +51,8 @@ pub(crate) struct ReadableTimes {
 #[derive(Debug, Default)]
 struct State {
     boundary: Timestamp,
+    /// The newest time that somebody has waited for.
+    wanted: Timestamp,
     /// Never falls.
     oldest: Timestamp,
     /// What is pinned.
@@ -113,6 +117,7 @@ impl Default for Horizon {
             state: Mutex::default(),
             oldest: AtomicU64::new(0),
             moved: Condvar::new(),
+            wanted: Condvar::new(),
             boundary: watch::Sender::new(Timestamp::MIN),
         }
     }
@@ -192,6 +197,7 @@ impl Horizon {
             return Ok(pin);
         }
         drop(pin);
+        self.want(&mut self.state.lock(), at_least);
         let mut receiver = self.boundary.subscribe();
         let reached = receiver.wait_for(|boundary| *boundary >= at_least);
         match tokio::time::timeout(timeout, reached).await {
@@ -213,6 +219,7 @@ impl Horizon {
     ) -> Result<Pin, Error> {
         let deadline = Instant::now() + timeout;
         let mut state = self.state.lock();
+        self.want(&mut state, at_least);
         while state.boundary < at_least {
             if self.moved.wait_until(&mut state, deadline).timed_out() {
                 return Err(Error::BoundaryTimeout { at_least, boundary: state.boundary });
@@ -221,6 +228,23 @@ impl Horizon {
         let time = state.boundary;
         state.pin(time);
         Ok(Pin { horizon: Arc::clone(self), time })
+    }
+
+    fn want(&self, state: &mut State, at_least: Timestamp) {
+        if at_least > state.boundary && at_least > state.wanted {
+            state.wanted = at_least;
+            self.wanted.notify_all();
+        }
+    }
+
+    /// Blocks until somebody waits for a boundary after `after`, or `deadline` has come.
+    pub fn wait_for_want(&self, after: Timestamp, deadline: Instant) {
+        let mut state = self.state.lock();
+        while state.wanted <= after {
+            if self.wanted.wait_until(&mut state, deadline).timed_out() {
+                return;
+            }
+        }
     }
 
     fn advance(&self, state: &mut State) {

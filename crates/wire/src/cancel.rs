@@ -22,6 +22,8 @@ pub struct CancelToken(Arc<TokenState>);
 #[derive(Debug, Default)]
 struct TokenState {
     is_cancelled: AtomicBool,
+    hold_count: AtomicI32,
+    released: Notify,
     changed: Notify,
 }
 
@@ -44,6 +46,25 @@ impl CancelToken {
         self.0.is_cancelled.load(Ordering::SeqCst)
     }
 
+    /// As long as what is returned lives, the statement is not interrupted: it commits, and nobody may be
+    /// told that it did not.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        self.0.hold_count.fetch_add(1, Ordering::SeqCst);
+        Hold(self.clone())
+    }
+
+    /// Returns once the statement may be interrupted.
+    pub(crate) async fn released(&self) {
+        let mut released = std::pin::pin!(self.0.released.notified());
+        released.as_mut().enable();
+        while self.0.hold_count.load(Ordering::SeqCst) > 0 {
+            released.as_mut().await;
+            released.set(self.0.released.notified());
+            released.as_mut().enable();
+        }
+    }
+
     /// Returns once the token is set.
     pub async fn cancelled(&self) {
         // The waiter is made before the flag is read, so a change in between is not missed.
@@ -51,6 +72,17 @@ impl CancelToken {
         if !self.is_cancelled() {
             changed.await;
         }
+    }
+}
+
+/// Keeps a statement from being interrupted; see [`CancelToken::hold`].
+#[derive(Debug)]
+pub struct Hold(CancelToken);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.0.hold_count.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.released.notify_waiters();
     }
 }
 

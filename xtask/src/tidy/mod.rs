@@ -20,6 +20,7 @@ mod licence;
 mod metadata;
 mod operator;
 mod optional_part;
+mod orphan;
 mod page_block;
 mod rule;
 mod script;

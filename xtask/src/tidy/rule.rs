@@ -4,7 +4,7 @@
 
 use super::{
     Finding, Tree, arrow, banned, doc_page, file_name, file_size, library, licence, metadata,
-    operator, optional_part, script,
+    operator, optional_part, orphan, script,
 };
 use crate::project;
 use anyhow::{Result, bail};
@@ -19,6 +19,7 @@ const RULES: &[(&str, Rule)] = &[
     ("files stay in their size", file_size::check),
     ("every file opens with its head; what cannot merge is absent", banned::check),
     ("optional parts are chosen by file", optional_part::check),
+    ("every file is compiled", orphan::check),
     ("operators know nothing of the runtime and own no hash map", operator::check),
     ("scripts claim something and never wait", script::check),
     ("pages name what exists", doc_page::check),

@@ -1,10 +1,15 @@
 //! Follows the log: a thread that reads durable groups and hands them to the coordinator.
+//!
+//! The one idea: a step costs several threads a wake-up, whatever is in it. So while commits come one
+//! after the other, steps keep a distance, unless somebody waits for what was committed: then the next
+//! one comes at once, and nobody ever reads an older state for it.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kappa_log::{Group, Log};
+use kappa_serving::Horizon;
 use kappa_types::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
@@ -12,6 +17,9 @@ use super::coordinator::Event;
 
 /// How long one wait for the log lasts; a runtime that stops is noticed within it.
 const WAIT: Duration = Duration::from_millis(100);
+
+/// Least time between two steps that nobody waits for.
+const STEP_DISTANCE: Duration = Duration::from_millis(2);
 
 /// Rows of groups read at once.
 const ROW_COUNT_AT_ONCE: usize = 64 << 10;
@@ -54,12 +62,14 @@ impl Gate {
 /// Sends the groups after `start` until the gate is closed.
 pub(super) fn follow(
     log: &Log,
+    horizon: &Horizon,
     start: Timestamp,
     group_count_max: usize,
     gate: &Arc<Gate>,
     events: &Sender<Event>,
 ) {
     let mut after = start;
+    let mut next_step = Instant::now();
     while !gate.is_closed() {
         let mut durable = log.durable_time();
         if durable <= after {
@@ -68,6 +78,10 @@ pub(super) fn follow(
         if durable <= after {
             continue;
         }
+        if Instant::now() < next_step {
+            horizon.wait_for_want(after, next_step);
+        }
+        next_step = Instant::now() + STEP_DISTANCE;
         match log.groups(after, ROW_COUNT_AT_ONCE) {
             Ok(mut groups) => {
                 if groups.is_empty() {

@@ -48,6 +48,7 @@ impl Threads {
         let (workers, mailboxes) = start_workers(&options, &reports)?;
         let gate = Arc::new(Gate::default());
         let (start, groups_max) = (options.start, options.group_count_ahead_max);
+        let horizon = Arc::clone(store.horizon());
         let mut coordinator = Coordinator::new(CoordinatorParts {
             options,
             log: log.clone(),
@@ -64,8 +65,9 @@ impl Threads {
             coordinator.end();
             return Err(error);
         }
-        let follower =
-            spawn("kappa-follow", move || follow(&log, start, groups_max, &gate, &events))?;
+        let follower = spawn("kappa-follow", move || {
+            follow(&log, &horizon, start, groups_max, &gate, &events);
+        })?;
         let coordinator = spawn("kappa-step", move || coordinator.run())?;
         Ok(Self { coordinator, follower, workers })
     }

@@ -8,11 +8,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
 use anyhow::{Context, Result};
 use kappa_catalog::{Catalog, Definition, RelationKind, Snapshot};
 use kappa_dataflow::{Phase, Progress, Runtime, RuntimeOptions};
-use kappa_log::{Commit, Log, LogOptions, Placed, RealFs};
+use kappa_log::{Commit, Log, LogOptions, Placed, RealFs, Turn};
 use kappa_plan::ViewPlan;
 use kappa_serving::Store;
 use kappa_types::{Clock, ManualClock, SqlError, SqlState, SystemClock, Timestamp, VersionId};
@@ -133,16 +134,26 @@ impl Engine {
     /// Of the log: 53100 when there is no room.
     pub async fn commit(&self, commit: Commit) -> Result<Timestamp, SqlError> {
         let placed = self.log.place(commit).map_err(log_error)?;
-        self.durable(&placed)
+        self.durable(&placed).await
     }
 
-    /// Waits until a placed commit is durable. The calling thread may do the writing itself: an idle
-    /// log is quickest that way, so the thread is lent to the log, not the task sent elsewhere.
+    /// Waits until a placed commit is durable. If the log is idle, the calling thread does the writing
+    /// itself: that is quickest.
     ///
     /// # Errors
     /// Of the log.
-    pub fn durable(&self, placed: &Placed) -> Result<Timestamp, SqlError> {
-        tokio::task::block_in_place(|| self.log.wait(placed)).map_err(log_error)
+    pub async fn durable(&self, placed: &Placed) -> Result<Timestamp, SqlError> {
+        let durable = std::future::poll_fn(|context| {
+            loop {
+                match self.log.poll_durable(placed, context.waker()) {
+                    Ok(Turn::Durable(time)) => return Poll::Ready(Ok(time)),
+                    Ok(Turn::Wait) => return Poll::Pending,
+                    Ok(Turn::Write) => tokio::task::block_in_place(|| self.log.write_next()),
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+        });
+        durable.await.map_err(log_error)
     }
 
     /// Where a version of a view stands.

@@ -22,7 +22,7 @@ impl Session {
                 self.begin(modes, context).await?;
                 Ok(complete(if *start { "START TRANSACTION" } else { "BEGIN" }))
             }
-            Statement::Commit { chain } => self.commit(*chain, context),
+            Statement::Commit { chain } => self.commit(*chain, context).await,
             Statement::Rollback { chain } => self.rollback(*chain, context),
             Statement::SetModes(modes) => {
                 if !self.in_block() {
@@ -97,7 +97,7 @@ impl Session {
         Ok(())
     }
 
-    fn commit(&mut self, chain: bool, context: &ExecuteContext) -> Result<Outcome, SqlError> {
+    async fn commit(&mut self, chain: bool, context: &ExecuteContext) -> Result<Outcome, SqlError> {
         if !self.in_block() {
             let message = "there is no transaction in progress";
             warn(context, SqlState::NoActiveSqlTransaction, message);
@@ -107,7 +107,8 @@ impl Session {
             return self.rollback(chain, context);
         }
         let Some(mut open) = self.transaction.take() else { return Ok(complete("COMMIT")) };
-        let committed = self.engine.commit_transaction(&mut open);
+        let _held = context.cancel.hold();
+        let committed = self.engine.commit_transaction(&mut open).await;
         self.variables.0.lock().end(committed.is_ok());
         committed?;
         self.chain(chain, &open);

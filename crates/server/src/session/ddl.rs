@@ -42,7 +42,7 @@ impl Session {
     ) -> Result<Outcome, SqlError> {
         let word = prepared.text.split_whitespace().next().unwrap_or("").to_uppercase();
         self.check_outside_block(&word)?;
-        self.flush().await?;
+        self.flush(context).await?;
         let guard = Arc::clone(&self.engine.ddl).lock_owned().await;
         let snapshot = self.engine.catalog.snapshot();
         let bound = self.bound_to(prepared, body, &snapshot)?;

@@ -1,13 +1,11 @@
 //! Running a prepared statement: one arm per kind.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::execution::SessionState;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use futures::StreamExt;
 use kappa_catalog::{Relation, RelationKind};
@@ -18,26 +16,13 @@ use kappa_types::{RelationId, SqlError, SqlState, SqlType};
 use kappa_wire::{ColumnDescription, CopyTarget, Description, ExecuteContext, Outcome, Release};
 
 use super::prepared::{Body, Prepared, StatementBody, columns_of};
-use super::read::{Reader, collect, stream};
+use super::read::{Reader, batch, collect, stream};
 use super::session::PREPARED_COUNT_MAX;
 use super::transaction::{Extent, Transaction};
 use super::variable::Scope;
 use super::write::{Append, CopyInto, CopyTransaction};
 use super::{Session, copy_format, explain, show};
 use crate::engine::{Cut, Intake, evaluate};
-
-/// Partitions of a batch query: as many as cores.
-static PARTITION_COUNT: LazyLock<usize> =
-    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
-
-/// Memory that all batch queries together may take for sorting, joining and grouping.
-const QUERY_MEMORY_BYTES_MAX: usize = 4 << 30;
-
-/// Where batch queries get their memory from; past its bound they fail with 53200.
-static MEMORY: LazyLock<Arc<RuntimeEnv>> = LazyLock::new(|| {
-    let builder = RuntimeEnvBuilder::new().with_memory_limit(QUERY_MEMORY_BYTES_MAX, 1.0);
-    builder.build_arc().expect("the defaults fit each other")
-});
 
 impl Session {
     /// Runs a statement.
@@ -51,7 +36,7 @@ impl Session {
         match &prepared.body {
             Body::Empty => Ok(Outcome::Empty),
             Body::Control(control) => {
-                self.flush().await?;
+                self.flush(context).await?;
                 control.run(&self.engine, &self.text()).await
             }
             Body::System(query) => {
@@ -87,7 +72,7 @@ impl Session {
         let outcome = self.run_bound(prepared, body, parameters, context).await;
         match outcome {
             Ok(outcome) => {
-                self.end_statement()?;
+                self.end_statement(context).await?;
                 Ok(outcome)
             }
             Err(error) => Err(error),
@@ -106,7 +91,7 @@ impl Session {
             Bound::Query(query) => {
                 let reader = self.reader(cut, None, context);
                 self.warn_of_errors(query, &reader, context);
-                let rows = stream(&self.state(), &reader, query, &parameters).await?;
+                let rows = stream(batch::parallel(), &reader, query, &parameters).await?;
                 let tag = "SELECT".to_owned();
                 Ok(Outcome::Rows { columns: columns_of(query), rows, tag, row_count: None })
             }
@@ -134,14 +119,16 @@ impl Session {
             }
             Bound::CopyOut(copy) => {
                 let reader = self.reader(cut, None, context);
-                let rows = stream(&self.state(), &reader, &copy.query, &parameters).await?;
+                let rows = stream(batch::parallel(), &reader, &copy.query, &parameters).await?;
                 let columns = columns_of(&copy.query);
                 let format = copy_format::of(&copy.options, &columns)?;
                 Ok(Outcome::CopyOut { format, columns, rows })
             }
             Bound::Explain(explained) => {
                 let reader = self.reader(cut, None, context);
-                let rows = explain::rows(&self.engine, &self.state(), &reader, explained).await?;
+                let rows =
+                    explain::rows(&self.engine, &batch::parallel().state, &reader, explained)
+                        .await?;
                 Ok(rows_outcome(explain::columns(), rows, "EXPLAIN"))
             }
             Bound::Show(shown) => {
@@ -159,11 +146,6 @@ impl Session {
                 "a statement on the catalogue was not run as one",
             )),
         }
-    }
-
-    /// DataFusion's side of a session.
-    pub(super) fn state(&self) -> SessionState {
-        kappa_sql::session_state(*PARTITION_COUNT, Arc::clone(&MEMORY))
     }
 
     pub(super) fn reader(
@@ -193,7 +175,7 @@ impl Session {
         context: &ExecuteContext,
     ) -> Result<Outcome, SqlError> {
         let reader = self.reader(cut, None, context);
-        let rows = stream(&self.state(), &reader, &insert.rows, parameters).await?;
+        let rows = stream(batch::parallel(), &reader, &insert.rows, parameters).await?;
         let inserted = self.insert(insert, rows).await?;
         returned("INSERT 0", inserted.row_count, &insert.returning, inserted.rows)
     }
@@ -211,8 +193,7 @@ impl Session {
         self.lock_table(relation, &contents).await?;
         let reader = self.reader(cut, Some(relation.id), context);
         // One partition: rows are changed, and returned, in the order of the table.
-        let state = kappa_sql::session_state(1, Arc::clone(&MEMORY));
-        collect(&state, &reader, rows, parameters).await
+        collect(batch::ordered(), &reader, rows, parameters).await
     }
 
     async fn copy_in(&mut self, copy: &BoundCopyIn) -> Result<Outcome, SqlError> {
@@ -376,7 +357,7 @@ impl Session {
             return Err(SqlError::new(SqlState::InternalError, "a SELECT is a query"));
         };
         let reader = self.reader(cut, None, context);
-        let rows = collect(&self.state(), &reader, &query, &[]).await?;
+        let rows = collect(batch::parallel(), &reader, &query, &[]).await?;
         let row = rows.into_iter().find(|batch| batch.num_rows() == 1);
         row.map(|row| row.columns().to_vec()).ok_or_else(|| {
             SqlError::new(SqlState::InternalError, "a SELECT without FROM has a row")
@@ -408,12 +389,13 @@ impl Session {
 
     /// Commits what an implicit transaction holds, so that a statement that commits by itself comes
     /// after it.
-    pub(super) async fn flush(&mut self) -> Result<(), SqlError> {
+    pub(super) async fn flush(&mut self, context: &ExecuteContext) -> Result<(), SqlError> {
         if self.in_block() {
             return Ok(());
         }
+        let _held = context.cancel.hold();
         match self.transaction.take() {
-            Some(mut open) => self.engine.commit_transaction(&mut open).map(|_| ()),
+            Some(mut open) => self.engine.commit_transaction(&mut open).await.map(drop),
             None => Ok(()),
         }
     }

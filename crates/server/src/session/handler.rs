@@ -66,7 +66,7 @@ impl kappa_wire::Session for Session {
         }
         let finished = match (self.transaction.take(), success) {
             (Some(mut transaction), true) => {
-                self.engine.commit_transaction(&mut transaction).map(|_| ())
+                self.engine.commit_transaction(&mut transaction).await.map(drop)
             }
             _ => Ok(()),
         };

@@ -1,8 +1,10 @@
 //! What the session needs to run a [`crate::BoundQuery`]: a DataFusion session with our functions,
 //! settings and the operator of TUMBLE and HOP.
 
+mod constant;
 mod session;
 mod three_valued;
 mod window_exec;
 
+pub(crate) use constant::constant_rows;
 pub use session::session_state;

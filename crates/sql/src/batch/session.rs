@@ -23,7 +23,7 @@ use crate::window_node::WindowNode;
 const BATCH_ROW_COUNT: usize = 8192;
 
 /// A session that optimizes and runs typed plans over `partitions` streams. The plans hold their
-/// functions themselves, so none are registered by name.
+/// functions themselves; only DataFusion's own rules look for some by name.
 #[must_use]
 pub fn session_state(partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionState {
     let mut config = SessionConfig::new()

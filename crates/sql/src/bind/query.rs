@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+use arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::Placeholder;
@@ -16,8 +17,9 @@ use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::context::{Context, Purpose};
 use super::{BoundQuery, Planner};
+use crate::batch::constant_rows;
 use crate::desugar::desugar_query;
-use crate::error::{from_datafusion, shown_name};
+use crate::error::{from_datafusion, into_datafusion, shown_name};
 use crate::hidden::mark_hidden;
 use crate::parse::{relation_name, span_position};
 use crate::typing::{Parameters, Resolver, Unknowns, literal_of_array, output_types};
@@ -154,6 +156,20 @@ impl BoundQuery {
         }
         let literals = parameter_literals(&self.parameters, values)?;
         substitute(self.logical.clone(), &literals)
+    }
+
+    /// The rows, if the query reads nothing and needs no planning.
+    ///
+    /// # Errors
+    /// As [`BoundQuery::with_parameters`], and of the evaluation.
+    pub fn constant_rows(
+        &self,
+        values: &[ArrayRef],
+    ) -> Option<Result<RecordBatch, DataFusionError>> {
+        match parameter_literals(&self.parameters, values) {
+            Ok(literals) => constant_rows(&self.logical, &literals),
+            Err(error) => Some(Err(into_datafusion(error))),
+        }
     }
 }
 

@@ -111,8 +111,8 @@ impl Notices {
     }
 }
 
-/// Runs `future` to its end, sending notices meanwhile, unless the statement is interrupted; then
-/// the token is set and the future dropped.
+/// Runs `future` to its end, sending notices meanwhile, unless the statement is interrupted; then,
+/// once it does not hold that back, the token is set and the future dropped.
 pub(crate) async fn drive<F: Future>(
     future: F,
     guard: &mut Guard,
@@ -125,6 +125,14 @@ pub(crate) async fn drive<F: Future>(
         tokio::select! {
             biased;
             failure = guard.interrupted() => {
+                tokio::select! {
+                    biased;
+                    () = guard.token.released() => {}
+                    value = &mut future => {
+                        notices.drain(output);
+                        return Ok(value);
+                    }
+                }
                 guard.token.cancel();
                 return Err(failure);
             }

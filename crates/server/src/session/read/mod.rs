@@ -1,9 +1,10 @@
 //! Reading: relations at a cut as tables of DataFusion, and queries over them.
 //!
-//! * `query`: a bound query into a stream of rows.
+//! * `batch`: DataFusion, set up. `query`: a bound query into a stream of rows.
 //! * `provider`: which table stands for a relation: contents, rows of a table, history, system rows.
 //! * `contents`, `history`: those tables. `range`: what filters say about single columns.
 
+pub(super) mod batch;
 mod contents;
 mod history;
 mod placed;

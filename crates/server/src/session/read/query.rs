@@ -13,7 +13,6 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::provider_as_source;
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::{StreamExt, TryStreamExt};
@@ -22,6 +21,7 @@ use kappa_types::{SqlError, SqlType};
 use kappa_wire::RowStream;
 
 use super::Reader;
+use super::batch::Batch;
 use crate::session::error::{arrow_error, query_error};
 
 /// The rows of a query.
@@ -29,17 +29,21 @@ use crate::session::error::{arrow_error, query_error};
 /// # Errors
 /// Of planning; errors of single rows come out of the stream.
 pub(in crate::session) async fn stream(
-    state: &SessionState,
+    batch: &Batch,
     reader: &Reader,
     query: &BoundQuery,
     parameters: &[ArrayRef],
 ) -> Result<RowStream, SqlError> {
-    let plan = query.with_parameters(parameters)?;
-    let plan = with_tables(plan, reader)?;
-    let physical = state.create_physical_plan(&plan).await.map_err(query_error)?;
-    let rows = execute_stream(physical, state.task_ctx()).map_err(query_error)?;
     let types: Vec<SqlType> = query.columns.iter().map(|(_, sql_type)| sql_type.clone()).collect();
     let schema = output_schema(query);
+    if let Some(rows) = query.constant_rows(parameters) {
+        let rows = rows.map_err(query_error).and_then(|rows| in_types(&rows, &types, &schema));
+        return Ok(futures::stream::iter([rows]).boxed());
+    }
+    let plan = query.with_parameters(parameters)?;
+    let plan = with_tables(plan, reader)?;
+    let physical = batch.state.create_physical_plan(&plan).await.map_err(query_error)?;
+    let rows = execute_stream(physical, Arc::clone(&batch.task)).map_err(query_error)?;
     // The pin keeps the cut readable as long as rows are taken.
     let pin = reader.cut.pin.clone();
     let rows = rows.map(move |batch| {
@@ -54,12 +58,12 @@ pub(in crate::session) async fn stream(
 /// # Errors
 /// Of planning and of any row.
 pub(in crate::session) async fn collect(
-    state: &SessionState,
+    batch: &Batch,
     reader: &Reader,
     query: &BoundQuery,
     parameters: &[ArrayRef],
 ) -> Result<Vec<RecordBatch>, SqlError> {
-    stream(state, reader, query, parameters).await?.try_collect().await
+    stream(batch, reader, query, parameters).await?.try_collect().await
 }
 
 /// The plan with a table for each scan.

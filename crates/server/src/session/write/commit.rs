@@ -1,6 +1,7 @@
 //! A transaction's changes into one commit of the log.
 
 use kappa_types::{SqlError, Timestamp};
+use kappa_wire::ExecuteContext;
 
 use super::spill::spilled;
 use crate::engine::Engine;
@@ -16,7 +17,7 @@ impl Engine {
     ///
     /// # Errors
     /// Of the log: nothing was committed.
-    pub(crate) fn commit_transaction(
+    pub(crate) async fn commit_transaction(
         &self,
         transaction: &mut Transaction,
     ) -> Result<Option<Timestamp>, SqlError> {
@@ -30,7 +31,7 @@ impl Engine {
         let attached: u64 = commit.attachments.iter().map(|attachment| attachment.row_count).sum();
         let placed = self.log.place(commit).map_err(log_error)?;
         transaction.locks.clear();
-        let time = self.durable(&placed)?;
+        let time = self.durable(&placed).await?;
         Counters::add(&self.counters.row_written_count, row_count as u64 + attached);
         Ok(Some(time))
     }
@@ -42,13 +43,14 @@ impl Session {
     ///
     /// # Errors
     /// Of the log.
-    pub(crate) fn end_statement(&mut self) -> Result<(), SqlError> {
+    pub(crate) async fn end_statement(&mut self, context: &ExecuteContext) -> Result<(), SqlError> {
         let alone = self.transaction.as_ref().is_some_and(|open| open.extent == Extent::Statement);
         if !alone {
             return Ok(());
         }
+        let _held = context.cancel.hold();
         match self.transaction.take() {
-            Some(mut transaction) => self.engine.commit_transaction(&mut transaction).map(|_| ()),
+            Some(mut open) => self.engine.commit_transaction(&mut open).await.map(drop),
             None => Ok(()),
         }
     }

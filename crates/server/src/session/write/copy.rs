@@ -55,7 +55,7 @@ impl CopySink for CopyInto {
         }
         let row_count = append.finish(&mut changes.lock())?;
         if let CopyTransaction::Own(mut own) = transaction {
-            engine.commit_transaction(&mut own)?;
+            engine.commit_transaction(&mut own).await?;
         }
         Ok(format!("COPY {row_count}"))
     }
