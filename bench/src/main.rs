@@ -5,6 +5,7 @@
 //! kappa-bench operators  views in process: with the log at their back, and over sealed history
 //! kappa-bench copy       COPY of bids: CSV and binary, without and with a windowed view
 //! kappa-bench replay     views over sealed history, rebuilt; beside DataFusion over Parquet
+//! kappa-bench rebuild    reads and writers while a view is rebuilt
 //! kappa-bench commits    durable single-row commits by 1, 8, 32 clients; beside PostgreSQL
 //! kappa-bench fresh      from the acknowledgement of a write to its row read from a view
 //! kappa-bench memory     idle, with a windowed view, with groups while history grows
@@ -51,6 +52,8 @@ enum Workload {
     Memory(workload::memory::Options),
     /// Views in process.
     Operators(workload::operators::Options),
+    /// Reads and writers while a view is rebuilt.
+    Rebuild(workload::rebuild::Options),
     /// Starts and restarts.
     Start(workload::start::Options),
 }
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<()> {
             Workload::Fresh(options) => workload::fresh::run(&options).await,
             Workload::Memory(options) => workload::memory::run(&options).await,
             Workload::Operators(options) => workload::operators::run(&options),
+            Workload::Rebuild(options) => workload::rebuild::run(&options).await,
             Workload::Start(options) => workload::start::run(&options).await,
         }
     })

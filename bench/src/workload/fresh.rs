@@ -11,11 +11,10 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
-use bytes::Bytes;
 use tokio_postgres::Client;
 
-use super::{Form, copy, messages};
-use crate::bids::{Bids, CREATE_SOURCE, W1};
+use super::Load;
+use crate::bids::{CREATE_SOURCE, W1};
 use crate::report::{line, percentile};
 use crate::server::Server;
 
@@ -33,10 +32,6 @@ pub(crate) struct Options {
     workers: usize,
 }
 
-/// Bids of one background COPY.
-const COPY_ROW_COUNT: u64 = 8_192;
-/// Bids that are there for the background; they begin anew when they are used up.
-const ROW_COUNT: u64 = 400 * COPY_ROW_COUNT;
 /// How often two threads wake each other, at most.
 const PING_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -48,24 +43,16 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let loader = server.connect().await?;
     writer.batch_execute(CREATE_SOURCE).await?;
     writer.batch_execute(&format!("CREATE MATERIALIZED VIEW w1 AS {W1}")).await?;
-    let bids = Bids::new(ROW_COUNT, ROW_COUNT / 100, false);
-    let slices: Vec<_> = bids.slices(COPY_ROW_COUNT).collect();
-    let load: Vec<(u64, Vec<Bytes>)> = slices
-        .into_iter()
-        .map(|rows| {
-            let millis = bids.slice(rows.clone()).map(|bid| bid.millis).max().unwrap_or(0);
-            (millis, messages(bids, rows, Form::Csv))
-        })
-        .collect();
+    let load = Load::new();
     let rate = match options.load {
         Some(rate) => rate,
-        None => copy_rate(&loader, &load).await? / 2,
+        None => load.copy_rate(&loader).await? / 2,
     };
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let pings = pings(until)?;
-    let millis = Arc::new(AtomicU64::new(load[0].0));
-    let background = tokio::spawn(keep_busy(loader, load, rate, until, Arc::clone(&millis)));
-    let mut waits = wait_for_rows(&writer, &reader, until, &millis).await?;
+    let now = Arc::clone(&load.now);
+    let background = tokio::spawn(load.keep_busy(loader, rate, until));
+    let mut waits = wait_for_rows(&writer, &reader, until, &now).await?;
     background.await??;
     let mut pings = pings.join().map_err(|_| anyhow!("a thread has panicked"))?;
     let count = waits.len();
@@ -95,39 +82,6 @@ async fn wait_for_rows(
         auction -= 1;
     }
     Ok(waits)
-}
-
-/// Bids per second by COPY after COPY with the view attached.
-async fn copy_rate(client: &Client, load: &[(u64, Vec<Bytes>)]) -> Result<u64> {
-    let start = Instant::now();
-    for (_, messages) in load {
-        copy(client, messages, Form::Csv).await?;
-    }
-    client.query_one("SELECT count(*) FROM w1", &[]).await?;
-    let rate = ROW_COUNT as f64 / start.elapsed().as_secs_f64();
-    line("COPY with w1", &format!("{:.2} M bids/s", rate / 1e6));
-    Ok(rate as u64)
-}
-
-/// Copies at a rate, and says where event time stands.
-async fn keep_busy(
-    client: Client,
-    load: Vec<(u64, Vec<Bytes>)>,
-    rate: u64,
-    until: Instant,
-    millis: Arc<AtomicU64>,
-) -> Result<()> {
-    let mut next = Instant::now();
-    for (now, messages) in load.iter().cycle() {
-        if rate == 0 || Instant::now() >= until {
-            return Ok(());
-        }
-        millis.store(*now, Ordering::Relaxed);
-        copy(&client, messages, Form::Csv).await?;
-        next += Duration::from_secs_f64(COPY_ROW_COUNT as f64 / rate as f64);
-        tokio::time::sleep_until(next.into()).await;
-    }
-    Ok(())
 }
 
 /// Two threads that wake each other until a time; gives their round trips, seconds.

@@ -449,7 +449,9 @@ impl Shared {
                 return Ok(());
             }
             if order.open_group(size_bytes, self.clock.now_micros()) {
-                self.background.tend_files();
+                if order.has_file_task() {
+                    self.background.tend_files();
+                }
                 return Ok(());
             }
             if !self.options.background {

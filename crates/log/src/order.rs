@@ -373,17 +373,26 @@ impl Order {
         self.files.iter().map(|(file, _)| file.header.size_bytes).sum()
     }
 
+    /// Whether something is to be done about files.
+    pub(crate) fn has_file_task(&self) -> bool {
+        self.lacks_spares() || !self.free.is_empty()
+    }
+
+    fn lacks_spares(&self) -> bool {
+        let wanted = self.spare_size_bytes.max(self.needed_size_bytes);
+        let count = if wanted < LARGE_FILE_BYTES { SPARE_COUNT } else { SPARE_COUNT_LARGE };
+        self.spares.len() < count || self.needed_size_bytes > 0
+    }
+
     /// What is to be done about files, if anything.
     pub(crate) fn next_file_task(&mut self) -> Option<FileTask> {
         let wanted = self.spare_size_bytes.max(self.needed_size_bytes);
-        let needed = self.needed_size_bytes > 0;
         if self.disk_full
             && let Some(at) = self.free.iter().position(|file| file.header.size_bytes != wanted)
         {
             return Some(FileTask::Remove(self.free.swap_remove(at)));
         }
-        let count = if wanted < LARGE_FILE_BYTES { SPARE_COUNT } else { SPARE_COUNT_LARGE };
-        if self.spares.len() < count || needed {
+        if self.lacks_spares() {
             let generation = self.next_generation;
             self.next_generation += 1;
             let same = self.free.iter().position(|file| file.header.size_bytes == wanted);

@@ -138,7 +138,7 @@ impl Engine {
     }
 
     /// Waits until a placed commit is durable. If the log is idle, the calling thread does the writing
-    /// itself: that is quickest.
+    /// itself: that is quickest, and only one thread at a time can be held up by it.
     ///
     /// # Errors
     /// Of the log.
@@ -148,7 +148,7 @@ impl Engine {
                 match self.log.poll_durable(placed, context.waker()) {
                     Ok(Turn::Durable(time)) => return Poll::Ready(Ok(time)),
                     Ok(Turn::Wait) => return Poll::Pending,
-                    Ok(Turn::Write) => tokio::task::block_in_place(|| self.log.write_next()),
+                    Ok(Turn::Write) => self.log.write_next(),
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }

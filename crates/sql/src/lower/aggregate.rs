@@ -1,8 +1,9 @@
 //! GROUP BY: keys, arguments and filters become columns of a Project, then groups.
 
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::AggregateFunction as Call;
-use datafusion::logical_expr::{Aggregate as Logical, Expr};
+use datafusion::logical_expr::{Aggregate as Logical, Expr, ExprSchemable};
 use kappa_plan::{Aggregate, AggregateFunction, Expression, Node, Operator};
 use kappa_types::{SqlError, SqlState, SqlType};
 
@@ -105,7 +106,7 @@ fn aggregate(
     let function = function_of(&call)?;
     let argument = match (function, call.params.args.as_slice()) {
         (AggregateFunction::CountRows, _) => None,
-        (_, [argument]) => Some(columns.add(argument)?),
+        (_, [argument]) => Some(columns.add(summand(function, argument, columns.schema))?),
         _ => return Err(no_incremental_form(call.func.name())),
     };
     let filter = call.params.filter.as_deref().map(|filter| columns.add(filter)).transpose()?;
@@ -118,6 +119,21 @@ fn aggregate(
         name: field.name().clone(),
         sql_type: SqlType::of_field(field).ok_or_else(|| no_incremental_form(call.func.name()))?,
     })
+}
+
+/// What an aggregate that adds up numbers takes in: the argument without a conversion that only widens
+/// it, which its accumulator does for itself.
+fn summand<'a>(function: AggregateFunction, argument: &'a Expr, schema: &DFSchema) -> &'a Expr {
+    use DataType::{Decimal128, Int16, Int32, Int64};
+    let adds_up = !is_idempotent(function) && function != AggregateFunction::Count;
+    let Expr::Cast(cast) = argument else { return argument };
+    let Ok(from) = cast.expr.get_type(schema) else { return argument };
+    let widens = match (&from, cast.field.data_type()) {
+        (Int16 | Int32, Int64 | Decimal128(_, 0)) | (Int64, Decimal128(_, 0)) => true,
+        (Decimal128(from, scale), Decimal128(to, same)) => scale == same && from <= to,
+        _ => false,
+    };
+    if adds_up && widens { &cast.expr } else { argument }
 }
 
 const fn is_idempotent(function: AggregateFunction) -> bool {
