@@ -8,6 +8,7 @@
 //! whatever views there are; `live` is what is left. `replay` includes the reading of segments.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ use crate::report::{line, median};
 const BATCH_ROW_COUNT: u64 = 8192;
 /// Auctions begin at this number.
 const AUCTION_MIN: i64 = 1000;
+/// Auctions of one commit.
+const AUCTION_COUNT_AT_ONCE: usize = 1 << 20;
 /// Categories of auctions.
 const CATEGORY_COUNT: i64 = 10;
 /// Measured unless names are given.
@@ -112,7 +115,11 @@ fn log_alone(batches: &[RecordBatch], options: &Options) -> Result<Cost> {
 fn view(case: &str, batches: &[RecordBatch], options: &Options) -> Result<(Cost, Cost, usize)> {
     let plan = plan_of(case).with_context(|| format!("there is no case {case}"))?;
     let engine = Engine::new()?;
-    engine.commit(AUCTIONS, &auctions(options.keys)?, None)?;
+    let count = i64::try_from(options.keys)?;
+    for first in (0..count).step_by(AUCTION_COUNT_AT_ONCE) {
+        let end = count.min(first + AUCTION_COUNT_AT_ONCE as i64);
+        engine.commit(AUCTIONS, &auctions(first..end)?, None)?;
+    }
     let runtime = engine.runtime(options.workers)?;
     Engine::install(&runtime, plan.clone())?;
     let mut shown = 0;
@@ -139,11 +146,10 @@ fn timed(work: impl FnOnce() -> Result<()>) -> Result<Cost> {
     Ok(Cost { cpu: cpu_seconds(id)? - before, wall: begin.elapsed().as_secs_f64() })
 }
 
-/// Every auction with its category.
-fn auctions(count: u64) -> Result<RecordBatch> {
-    let count = i64::try_from(count)?;
-    let ids = AUCTION_MIN..AUCTION_MIN + count;
-    let categories = (0..count).map(|id| id % CATEGORY_COUNT);
+/// Some auctions with their categories.
+fn auctions(numbers: Range<i64>) -> Result<RecordBatch> {
+    let ids = numbers.clone().map(|number| AUCTION_MIN + number);
+    let categories = numbers.map(|number| number % CATEGORY_COUNT);
     let columns: [ArrayRef; 2] = [
         Arc::new(Int64Array::from_iter_values(ids)),
         Arc::new(Int64Array::from_iter_values(categories)),

@@ -104,3 +104,52 @@ fn rows_stay() {
     let groups = log.groups(Timestamp::MIN, usize::MAX).unwrap();
     assert_eq!(groups.iter().map(|group| group.row_count()).sum::<u64>(), 410);
 }
+
+/// Wakes a thread that stands for a task.
+struct Unpark(std::thread::Thread);
+
+impl std::task::Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for a commit as a task does, and gives its time.
+fn wait_as_task(log: &Log, placed: &Placed) -> Timestamp {
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    loop {
+        match log.poll_durable(placed, &waker).unwrap() {
+            Turn::Durable(time) => return time,
+            Turn::Wait => std::thread::park(),
+            Turn::Write => log.write_next(),
+        }
+    }
+}
+
+#[test]
+fn tasks_and_threads_wait_for_commits_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let log =
+        Log::open(Arc::new(RealFs), &path, Arc::new(SystemClock), LogOptions::default()).unwrap();
+    log.commit(Commit { schemas: vec![(RelationId(1), schema())], ..Commit::default() }).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let log = log.clone();
+            scope.spawn(move || {
+                for number in 0..100 {
+                    let placed = log.place(commit_of(thread * 100 + number, 1)).unwrap();
+                    let time = if thread % 4 == 0 {
+                        log.wait(&placed).unwrap()
+                    } else {
+                        wait_as_task(&log, &placed)
+                    };
+                    assert!(time <= log.durable_time(), "an answer before it is durable");
+                }
+            });
+        }
+    });
+    let mut found = ids(&log);
+    found.sort_unstable();
+    assert_eq!(found, (0..800).collect::<Vec<_>>());
+}
