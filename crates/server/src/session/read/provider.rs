@@ -19,6 +19,9 @@ use crate::session::planner::REBUILD_DIFF;
 use crate::session::write::multiset::after_changes;
 use crate::system;
 
+/// How much larger rows are in memory than in their segments, about.
+const UNPACKED_FACTOR: u64 = 10;
+
 /// Reads relations for one statement.
 pub(in crate::session) struct Reader {
     pub(in crate::session) engine: Arc<Engine>,
@@ -48,6 +51,26 @@ impl Reader {
                 Ok(Arc::new(RowsTable::new(source.schema.arrow(), batches)))
             }
         }
+    }
+
+    /// About how much there is to read for a scan, bytes.
+    pub(in crate::session) fn size_bytes(&self, source: &RelationSource) -> u64 {
+        let ScanTarget::Relation(relation) = &source.target else { return 0 };
+        let Some(current) = self.cut.snapshot.relation(relation.id) else { return 0 };
+        let in_memory = match &current.kind {
+            RelationKind::MaterializedView { .. } => {
+                self.engine.store.get(current.version).map(|contents| contents.rows.bytes())
+            }
+            RelationKind::Table { .. } => {
+                self.engine.tables.get(current.id).map(|contents| contents.rows.bytes())
+            }
+            RelationKind::Source { .. } => {
+                let stored = self.engine.log.statistics(current.id).disk_bytes;
+                return stored.saturating_mul(UNPACKED_FACTOR);
+            }
+            RelationKind::View { .. } => None,
+        };
+        in_memory.map_or(0, |size_bytes| size_bytes as u64)
     }
 
     fn relation(

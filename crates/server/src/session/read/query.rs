@@ -11,7 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::DataFusionError;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
@@ -21,7 +21,7 @@ use kappa_types::{SqlError, SqlType};
 use kappa_wire::RowStream;
 
 use super::Reader;
-use super::batch::Batch;
+use super::batch::{self, Batch};
 use crate::session::error::{arrow_error, query_error};
 
 /// The rows of a query.
@@ -41,6 +41,7 @@ pub(in crate::session) async fn stream(
         return Ok(futures::stream::iter([rows]).boxed());
     }
     let plan = query.with_parameters(parameters)?;
+    let batch = if is_small(&plan, reader) { batch::ordered() } else { batch };
     let plan = with_tables(plan, reader)?;
     let physical = batch.state.create_physical_plan(&plan).await.map_err(query_error)?;
     let rows = execute_stream(physical, Arc::clone(&batch.task)).map_err(query_error)?;
@@ -51,6 +52,28 @@ pub(in crate::session) async fn stream(
         batch.map_err(query_error).and_then(|batch| in_types(&batch, &types, &schema))
     });
     Ok(rows.boxed())
+}
+
+/// Relations of at most so many bytes together are read in one partition: more would be planned for,
+/// handed around and collected again in more time than it takes to read them.
+const SMALL_SIZE_BYTES_MAX: u64 = 16 << 20;
+
+/// Whether one partition is enough for a plan. A join may make much of little.
+fn is_small(plan: &LogicalPlan, reader: &Reader) -> bool {
+    let mut size_bytes = 0;
+    let mut joins = false;
+    let walked = plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::Join(_) => joins = true,
+            LogicalPlan::TableScan(scan) => {
+                let source = scan.source.downcast_ref::<RelationSource>();
+                size_bytes += source.map_or(0, |source| reader.size_bytes(source));
+            }
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walked.is_ok() && !joins && size_bytes <= SMALL_SIZE_BYTES_MAX
 }
 
 /// All rows of a query.
