@@ -133,7 +133,8 @@ fn asks_of_all_views(query: &BoundQuery) -> bool {
     asked.unwrap_or(false)
 }
 
-fn is_coming(engine: &Engine, version: VersionId) -> bool {
+/// Whether a version is being made and will be readable.
+pub(super) fn is_coming(engine: &Engine, version: VersionId) -> bool {
     engine.progress(version).is_some_and(|progress| {
         matches!(progress.phase, Phase::Hydrating | Phase::CatchingUp)
             || progress.live_from.is_some_and(|from| from > engine.store.boundary())

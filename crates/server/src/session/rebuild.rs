@@ -19,6 +19,7 @@ use kappa_log::fault_point;
 use kappa_types::{RebuildId, SqlError, SqlState};
 use tokio::sync::OwnedMutexGuard;
 
+use super::reading::is_coming;
 use crate::engine::{Change, Engine};
 
 /// How often the progress of the shadows is looked at.
@@ -99,8 +100,15 @@ pub fn progress(engine: &Engine, rebuild: &Rebuild) -> Vec<Progress> {
 /// # Errors
 /// If the rebuild has ended meanwhile, or what it was bound to has changed (the rebuild goes on).
 pub async fn apply(engine: &Arc<Engine>, id: RebuildId) -> Result<(), SqlError> {
-    let ddl = Arc::clone(&engine.ddl).lock_owned().await;
-    let snapshot = engine.catalog.snapshot();
+    let mut interval = tokio::time::interval(LOOK_INTERVAL);
+    let (ddl, snapshot) = loop {
+        interval.tick().await;
+        let ddl = Arc::clone(&engine.ddl).lock_owned().await;
+        let snapshot = engine.catalog.snapshot();
+        if !replaces_what_is_coming(engine, &snapshot, active(&snapshot, id)?) {
+            break (ddl, snapshot);
+        }
+    };
     let rebuild = active(&snapshot, id)?;
     let mut edits: Vec<Edit> = rebuild
         .definitions
@@ -112,6 +120,16 @@ pub async fn apply(engine: &Arc<Engine>, id: RebuildId) -> Result<(), SqlError> 
     change(engine, ddl, rebuild, edits).await?;
     fault_point("rebuild.flipped");
     Ok(())
+}
+
+/// Whether a view that a rebuild replaces, or one above it, is still being made: after a start they come
+/// back beside the shadows. The flip feeds the views above the difference of old and new, so it needs
+/// them all.
+fn replaces_what_is_coming(engine: &Engine, snapshot: &Snapshot, rebuild: &Rebuild) -> bool {
+    let replaced = rebuild.definitions.iter().map(|definition| definition.relation);
+    let mut touched =
+        replaced.flat_map(|id| std::iter::once(id).chain(snapshot.dependents_transitive(id)));
+    touched.any(|id| snapshot.relation(id).is_some_and(|view| is_coming(engine, view.version)))
 }
 
 /// Ends a rebuild without a flip.
