@@ -21,12 +21,13 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Everything a test needs.
 pub(crate) struct Fixture {
-    _dir: tempfile::TempDir,
-    pub(crate) log: Log,
-    pub(crate) store: Arc<Store>,
     pub(crate) runtime: Option<Runtime>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) log: Log,
     relations: Vec<(RelationId, Schema)>,
     pub(crate) worker_count: usize,
+    /// Last, since fields go in this order: a log that loses its files ends the process.
+    _dir: tempfile::TempDir,
 }
 
 impl Fixture {
