@@ -18,4 +18,5 @@ pub use cut::Cut;
 pub use ddl::{Applier, Change, Plans};
 pub use intake::{Intake, StoredRows, evaluate};
 pub use open::Engine;
+pub(crate) use open::materialized_versions;
 pub use tables::Tables;

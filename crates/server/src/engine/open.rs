@@ -222,7 +222,8 @@ fn open_log(dir: &Path, clock: &Arc<dyn Clock>) -> Result<Log> {
         .with_context(|| format!("cannot open the data directory {}", dir.display()))
 }
 
-fn materialized_versions(snapshot: &Snapshot) -> Vec<VersionId> {
+/// The present versions of all materialized views.
+pub(crate) fn materialized_versions(snapshot: &Snapshot) -> Vec<VersionId> {
     snapshot
         .relations()
         .filter(|relation| matches!(relation.kind, RelationKind::MaterializedView { .. }))

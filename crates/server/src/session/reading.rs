@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::LogicalPlan;
-use kappa_catalog::{Relation, RelationKind};
 use kappa_dataflow::Phase;
-use kappa_sql::{Bound, BoundQuery, RelationSource, ScanTarget};
+use kappa_sql::{Bound, BoundQuery, RelationSource, ScanTarget, Statement};
 use kappa_types::{SqlError, VersionId};
 
 use super::Session;
@@ -20,7 +19,7 @@ use super::execute::materialized_views;
 use super::prepared::{Prepared, StatementBody};
 use super::session::READ_WAIT_MAX;
 use super::transaction::Isolation;
-use crate::engine::{Cut, Engine};
+use crate::engine::{Cut, Engine, materialized_versions};
 use crate::system;
 
 /// How often a view that is waited for is looked at.
@@ -34,7 +33,8 @@ impl Session {
         prepared: &Prepared,
         body: &StatementBody,
     ) -> Result<(Cut, Arc<Bound>), SqlError> {
-        if !self.reads_at_one_boundary() {
+        let may_write = matches!(body.statement, Statement::Insert(_) | Statement::Copy(_));
+        if may_write && !self.reads_at_one_boundary() {
             let cut = self.engine.newest_cut(self.read_wait()).await?;
             let bound = self.bound_to(prepared, body, &cut.snapshot)?;
             if reads_nothing(&bound) {
@@ -108,10 +108,7 @@ fn scans(query: &BoundQuery) -> bool {
 fn coming_views(engine: &Engine, bound: &Bound) -> Vec<VersionId> {
     let Some(query) = query_of(bound) else { return Vec::new() };
     let views: Vec<VersionId> = if asks_of_all_views(query) {
-        let snapshot = engine.catalog.snapshot();
-        let is_view =
-            |view: &&Arc<Relation>| matches!(view.kind, RelationKind::MaterializedView { .. });
-        snapshot.relations().filter(is_view).map(|view| view.version).collect()
+        materialized_versions(&engine.catalog.snapshot())
     } else {
         materialized_views(query).into_iter().map(|view| view.version).collect()
     };

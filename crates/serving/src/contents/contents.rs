@@ -219,6 +219,12 @@ impl Contents {
         self.shards.iter().map(Shard::bytes).sum()
     }
 
+    /// Memory of the rows that readers see, bytes. Does not wait for whoever writes.
+    #[must_use]
+    pub fn chunk_bytes(&self) -> usize {
+        self.shards.iter().map(Shard::chunk_bytes).sum()
+    }
+
     /// What changed after `after` up to and including `until`: for each time, ascending, one batch.
     ///
     /// # Errors

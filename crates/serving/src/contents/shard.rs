@@ -54,11 +54,15 @@ impl Shard {
 
     /// Memory, bytes.
     pub(super) fn bytes(&self) -> usize {
+        self.chunk_bytes() + self.writer.lock().size_bytes()
+    }
+
+    /// Memory of what readers see, bytes. Does not wait for whoever writes.
+    pub(super) fn chunk_bytes(&self) -> usize {
         let chunks = self.published.lock().chunks.clone();
-        let rows: usize = chunks
+        chunks
             .iter()
             .map(|chunk| chunk.size_bytes() + chunk.index.get().map_or(0, ChunkIndex::size_bytes))
-            .sum();
-        rows + self.writer.lock().size_bytes()
+            .sum()
     }
 }

@@ -1,7 +1,7 @@
 //! [`constant_rows`]: the rows of a query that reads nothing, without optimizing or planning it.
 //!
-//! The one idea: `INSERT … VALUES` and `SELECT` of expressions are most of what an application sends,
-//! and planning them takes ten times as long as evaluating them. Only literals, columns, conversions and
+//! The one idea: `INSERT … VALUES` and `SELECT` of expressions are much of what an application sends,
+//! and planning such a statement costs more than evaluating it. Only literals, columns, conversions and
 //! functions are evaluated here: forms in which an operand may stay unevaluated are the planner's.
 
 use std::sync::Arc;

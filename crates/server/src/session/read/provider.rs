@@ -59,10 +59,10 @@ impl Reader {
         let Some(current) = self.cut.snapshot.relation(relation.id) else { return 0 };
         let in_memory = match &current.kind {
             RelationKind::MaterializedView { .. } => {
-                self.engine.store.get(current.version).map(|contents| contents.rows.bytes())
+                self.engine.store.get(current.version).map(|contents| contents.rows.chunk_bytes())
             }
             RelationKind::Table { .. } => {
-                self.engine.tables.get(current.id).map(|contents| contents.rows.bytes())
+                self.engine.tables.get(current.id).map(|contents| contents.rows.chunk_bytes())
             }
             RelationKind::Source { .. } => {
                 let stored = self.engine.log.statistics(current.id).disk_bytes;

@@ -54,8 +54,8 @@ pub(in crate::session) async fn stream(
     Ok(rows.boxed())
 }
 
-/// Relations of at most so many bytes together are read in one partition: more would be planned for,
-/// handed around and collected again in more time than it takes to read them.
+/// Relations of at most so many bytes together are read in one partition, which needs no tasks that
+/// hand rows around and collect them again.
 const SMALL_SIZE_BYTES_MAX: u64 = 16 << 20;
 
 /// Whether one partition is enough for a plan. A join may make much of little.
