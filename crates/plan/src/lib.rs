@@ -11,9 +11,12 @@
 //! are DataFusion's physical expressions, types are final. `sql` makes it, `dataflow` runs it, and
 //! neither knows how the other works.
 //!
+//! Beside it stands the arithmetic of aggregates ([`arithmetic`]), which both sides must agree on.
+//!
 //! This crate does not parse, does not run anything and holds no state.
 
 mod aggregate;
+pub mod arithmetic;
 mod explain;
 mod expression;
 mod node;

@@ -58,7 +58,7 @@ struct Link {
 
 /// Finds the slot of a row.
 enum RowIndex {
-    /// All columns are key columns: a key has one slot.
+    /// All columns are key columns, and equal keys are the same row: a key has one slot.
     Key,
     /// Not needed: every row gets a slot of its own.
     None,
@@ -78,12 +78,15 @@ impl Arrangement {
         let fields = options.schema.fields();
         let key_types = options.key.iter().map(|key| fields[*key].data_type().clone()).collect();
         let columns = fields.iter().map(|field| SlotColumn::new(field.data_type())).collect();
-        let rows = if (0..fields.len()).all(|column| options.key.contains(&column)) {
+        let is_whole_row = (0..fields.len()).all(|column| options.key.contains(&column));
+        // Of the floats 0 and -0 are one key, but two rows.
+        let has_floats = fields.iter().any(|field| holds_floats(field.data_type()));
+        let rows = if is_whole_row && !has_floats {
             RowIndex::Key
         } else if options.append_only {
             RowIndex::None
         } else {
-            let encoder = RowEncoder::new(fields.iter().map(|field| field.data_type()));
+            let encoder = RowEncoder::of_rows(fields.iter().map(|field| field.data_type()));
             RowIndex::Rows { encoder, slots: HashTable::new(), encoded: Vec::new() }
         };
         Self {
@@ -260,6 +263,14 @@ impl Arrangement {
     /// The key columns of rows of this arrangement.
     pub(crate) fn key_columns(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
         self.options.key.iter().map(|key| Arc::clone(rows.column(*key))).collect()
+    }
+}
+
+fn holds_floats(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Float32 | DataType::Float64 => true,
+        DataType::List(field) => holds_floats(field.data_type()),
+        _ => false,
     }
 }
 

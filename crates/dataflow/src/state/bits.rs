@@ -1,7 +1,7 @@
 //! [`Bits`]: values of fixed width up to 8 bytes as 64 bits each, so that one kernel serves all.
 //!
-//! Integers are sign-extended, floats have one NaN and one zero. Equal values have equal bits, and
-//! bits give the value back.
+//! Integers are sign-extended, floats have one NaN and, as keys, one zero: equal keys have equal bits.
+//! Bits give the value back.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -34,7 +34,18 @@ impl<'a> Bits<'a> {
         )
     }
 
-    /// The bits of `array`, if its type has them.
+    /// The bits of `array` with -0 told apart from 0, if its type has them.
+    pub(crate) fn of_values(array: &'a ArrayRef) -> Option<Self> {
+        Some(Self(match array.data_type() {
+            DataType::Float32 => {
+                each(array.as_primitive::<Float32Type>(), |v| value_bits(f64::from(v)))
+            }
+            DataType::Float64 => each(array.as_primitive::<Float64Type>(), value_bits),
+            _ => return Self::of(array),
+        }))
+    }
+
+    /// The bits of `array` as keys, if its type has them.
     pub(crate) fn of(array: &'a ArrayRef) -> Option<Self> {
         Some(Self(match array.data_type() {
             DataType::Int64 => words(array.as_primitive::<Int64Type>()),
@@ -96,13 +107,12 @@ impl<'a> Bits<'a> {
 
 /// Bits of a float: one NaN, one zero.
 pub(crate) fn float_bits(value: f64) -> u64 {
-    if value.is_nan() {
-        f64::NAN.to_bits()
-    } else if value == 0.0 {
-        0
-    } else {
-        value.to_bits()
-    }
+    if value == 0.0 { 0 } else { value_bits(value) }
+}
+
+/// Bits of a float with one NaN.
+const fn value_bits(value: f64) -> u64 {
+    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }
 
 /// Bits of a value of `data_type` as a number that sorts as the values do; NaN last.

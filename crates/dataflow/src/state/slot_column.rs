@@ -38,7 +38,7 @@ impl SlotColumn {
         } else if *data_type == DataType::Utf8View {
             Values::Text(Vec::new())
         } else {
-            Values::Encoded(RowEncoder::new([data_type]), Vec::new())
+            Values::Encoded(RowEncoder::of_rows([data_type]), Vec::new())
         };
         Self { data_type: data_type.clone(), values, nulls: None, slot_count: 0 }
     }
@@ -52,7 +52,7 @@ impl SlotColumn {
         match &mut self.values {
             Values::Words(words) => {
                 words.resize(count, 0);
-                let bits = Bits::of(column).expect("the type has bits");
+                let bits = Bits::of_values(column).expect("the type has bits");
                 let bits = bits.values();
                 pairs().for_each(|(slot, row)| words[slot] = bits[row]);
             }

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use kappa_types::Timestamp;
 
 use super::chunk::Chunk;
-use crate::row::{equal_rows, hash_row, hash_rows};
+use crate::row::{equal_keys, hash_row, hash_rows};
 
 /// Row numbers of a chunk by the hash of their key.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) fn lookup(
     let mut found = Vec::new();
     for (wanted, hash) in hashes.iter().enumerate() {
         let equal = rows.iter_hash(*hash).map(|row| usize::from(*row)).filter(|row| {
-            *row < begun_count && chunk.end(*row) > at && equal_rows(&columns, *row, keys, wanted)
+            *row < begun_count && chunk.end(*row) > at && equal_keys(&columns, *row, keys, wanted)
         });
         found.extend(equal.map(|row| u32::try_from(row).expect("at most 65536")));
     }

@@ -13,7 +13,7 @@ use kappa_types::{DeltaBatch, Timestamp};
 
 use super::contents::Contents;
 use crate::Error;
-use crate::row::{equal_rows, hash_rows};
+use crate::row::{hash_rows, same_rows};
 
 /// Rows of a partition, about; bounds the memory of a table.
 const PARTITION_ROW_COUNT: usize = 1 << 20;
@@ -115,7 +115,7 @@ fn compare(
     }
     for (place, hash) in new.rows(partition) {
         let found = unmatched.find_entry(hash, |((batch, row), other)| {
-            *other == hash && equal_rows(old.columns(*batch), *row, new.columns(place.0), place.1)
+            *other == hash && same_rows(old.columns(*batch), *row, new.columns(place.0), place.1)
         });
         match found {
             Ok(entry) => {

@@ -24,7 +24,7 @@ use super::shard::Published;
 use super::slots::Slot;
 use crate::error::{Broken, Error};
 use crate::horizon::ReadableTimes;
-use crate::row::{equal_rows, hash_row, hash_rows, owned};
+use crate::row::{equal_keys, hash_row, hash_rows, owned, same_rows};
 
 /// The writing side of a shard.
 #[derive(Debug)]
@@ -229,7 +229,7 @@ impl Writer {
         for (row, hash) in hashes.iter().enumerate() {
             let found = index.remove(*hash, |slot| {
                 let (columns, other) = self.directory.row(slot);
-                equal_rows(columns, other, rows.columns(), row)
+                same_rows(columns, other, rows.columns(), row)
             });
             match found {
                 Some(slot) => self.directory.end(slot, time, false),
@@ -256,7 +256,7 @@ impl Writer {
         for (row, hash) in missed.hashes.iter().enumerate() {
             let candidates = by_hash.get_mut(hash);
             let equal =
-                |other: &usize| equal_rows(added.columns(), *other, missed.rows.columns(), row);
+                |other: &usize| same_rows(added.columns(), *other, missed.rows.columns(), row);
             let found = candidates.and_then(|rows| {
                 let place = rows.iter().position(equal)?;
                 Some(rows.swap_remove(place))
@@ -322,7 +322,7 @@ impl Writer {
                 let (others, other_row) = directory.row(other);
                 identity.iter().all(|column| {
                     let column = *column..*column + 1;
-                    equal_rows(&columns[column.clone()], row, &others[column], other_row)
+                    equal_keys(&columns[column.clone()], row, &others[column], other_row)
                 })
             };
             let hash_of = |slot| {

@@ -1,5 +1,8 @@
-//! Equality of rows as GROUP BY has it: NULL is NULL, NaN is NaN, -0 is 0; text by bytes. Intervals
-//! are equal only if months, days and microseconds are each equal.
+//! Equality of rows: NULL is NULL, NaN is NaN; text by bytes. Intervals are equal only if months, days
+//! and microseconds are each equal.
+//!
+//! As keys -0 is 0. As rows they are two: what was computed from a row is taken back by computing it
+//! again, and an expression may tell them apart (`x::text`).
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
@@ -8,21 +11,33 @@ use arrow::datatypes::{
     TimestampMicrosecondType, UInt32Type,
 };
 
-/// Whether row `left_index` of the `left` columns equals row `right_index` of the `right` columns.
-/// Both have the same number of columns, of the same types.
-pub(crate) fn equal_rows(
+/// Whether row `left_index` of the `left` columns is row `right_index` of the `right` columns. Both
+/// have the same number of columns, of the same types.
+pub(crate) fn same_rows(
     left: &[ArrayRef],
     left_index: usize,
     right: &[ArrayRef],
     right_index: usize,
 ) -> bool {
-    left.iter()
-        .zip(right)
-        .all(|(left, right)| equal_values(left.as_ref(), left_index, right.as_ref(), right_index))
+    let mut pairs = left.iter().zip(right);
+    pairs.all(|(left, right)| equal::<true>(left.as_ref(), left_index, right.as_ref(), right_index))
 }
 
-/// Whether two values of one type are equal.
-pub(crate) fn equal_values(
+/// Whether the keys in row `left_index` of the `left` columns and in row `right_index` of the `right`
+/// columns are equal. Both have the same number of columns, of the same types.
+pub(crate) fn equal_keys(
+    left: &[ArrayRef],
+    left_index: usize,
+    right: &[ArrayRef],
+    right_index: usize,
+) -> bool {
+    let mut pairs = left.iter().zip(right);
+    pairs
+        .all(|(left, right)| equal::<false>(left.as_ref(), left_index, right.as_ref(), right_index))
+}
+
+/// Whether two values of one type are equal; with `SIGNED_ZERO`, -0 and 0 are not.
+fn equal<const SIGNED_ZERO: bool>(
     left: &dyn Array,
     left_index: usize,
     right: &dyn Array,
@@ -47,12 +62,14 @@ pub(crate) fn equal_values(
         DataType::Float32 => {
             let left = left.as_primitive::<Float32Type>().value(left_index);
             let right = right.as_primitive::<Float32Type>().value(right_index);
-            left == right || (left.is_nan() && right.is_nan())
+            let sign = !SIGNED_ZERO || left.is_sign_negative() == right.is_sign_negative();
+            (left == right && sign) || (left.is_nan() && right.is_nan())
         }
         DataType::Float64 => {
             let left = left.as_primitive::<Float64Type>().value(left_index);
             let right = right.as_primitive::<Float64Type>().value(right_index);
-            left == right || (left.is_nan() && right.is_nan())
+            let sign = !SIGNED_ZERO || left.is_sign_negative() == right.is_sign_negative();
+            (left == right && sign) || (left.is_nan() && right.is_nan())
         }
         DataType::Decimal128(..) => same!(as_primitive::<Decimal128Type>),
         DataType::Date32 => same!(as_primitive::<Date32Type>),
@@ -73,7 +90,7 @@ pub(crate) fn equal_values(
             let right = right.as_list::<i32>().value(right_index);
             left.len() == right.len()
                 && (0..left.len())
-                    .all(|index| equal_values(left.as_ref(), index, right.as_ref(), index))
+                    .all(|index| equal::<SIGNED_ZERO>(left.as_ref(), index, right.as_ref(), index))
         }
         // Not a type of a relation.
         _ => left.slice(left_index, 1).to_data() == right.slice(right_index, 1).to_data(),

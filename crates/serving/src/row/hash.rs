@@ -1,4 +1,4 @@
-//! Hashes of rows: equal rows (see [`super::equal_rows`]) have equal hashes.
+//! Hashes of rows: equal keys (see [`super::equal_keys`]) have equal hashes, and so have same rows.
 //!
 //! The one idea: a row's hash is a fold over its values, so it can be had column by column for a
 //! batch or value by value for one row, with the same result. It never leaves the process.
@@ -171,7 +171,7 @@ fn fold_value(column: &dyn Array, index: usize, hash: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::equal_rows;
+    use crate::row::equal_keys;
     use crate::test_rows::{every_type, random_rows};
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
             let hashes = hash_rows(column, rows.num_rows());
             for left in 0..rows.num_rows() {
                 for right in 0..rows.num_rows() {
-                    if equal_rows(column, left, column, right) {
+                    if equal_keys(column, left, column, right) {
                         assert_eq!(hashes[left], hashes[right]);
                     }
                 }

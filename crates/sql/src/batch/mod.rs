@@ -2,9 +2,11 @@
 //! settings and the operator of TUMBLE and HOP.
 
 mod constant;
+mod push_down;
 mod session;
 mod three_valued;
 mod window_exec;
 
 pub(crate) use constant::constant_rows;
+pub(crate) use push_down::PushDownFilter;
 pub use session::session_state;

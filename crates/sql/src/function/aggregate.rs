@@ -6,9 +6,11 @@ use datafusion::logical_expr::AggregateUDF;
 use kappa_types::{SqlError, SqlType};
 
 use super::aggregate_exact::{Exact, ExactAggregate};
-use super::aggregate_extreme::FloatExtreme;
+use super::aggregate_extreme::{FloatExtreme, OrderedExtreme};
+use super::aggregate_float::{Float, FloatAggregate};
 use super::aggregate_spread::FloatSpread;
 use super::decimal::WORKING_PRECISION;
+use super::has_equal_forms;
 use super::overload::undefined;
 use crate::typing::{Family, Type, family};
 
@@ -38,6 +40,9 @@ pub(crate) fn choose_aggregate(
     let exact = |kind: Exact, to: Option<SqlType>| {
         with(&Arc::new(AggregateUDF::new_from_impl(ExactAggregate::new(kind))), to)
     };
+    let float = |kind: Float, to: Option<SqlType>| {
+        with(&Arc::new(AggregateUDF::new_from_impl(FloatAggregate::new(kind))), to)
+    };
     let of_one = ["sum", "avg", "min", "max", "bool_and", "bool_or"].contains(&name)
         || moment(name).is_some();
     if !of_one {
@@ -49,15 +54,15 @@ pub(crate) fn choose_aggregate(
         ("sum", SqlType::BigInt) => exact(Exact::Sum, Some(working(0))),
         ("sum", SqlType::Numeric(Some((_, scale)))) => exact(Exact::Sum, Some(working(*scale))),
         ("sum", SqlType::Numeric(None)) => exact(Exact::Sum, None),
-        ("sum", SqlType::Real) => exact(Exact::SumReal, None),
-        ("sum", SqlType::Double) => with(function, None),
+        ("sum", SqlType::Real) => float(Float::SumReal, None),
+        ("sum", SqlType::Double) => float(Float::Sum, None),
         ("sum", SqlType::Interval) => exact(Exact::SumInterval, None),
         ("avg", SqlType::SmallInt | SqlType::Integer | SqlType::BigInt) => {
             exact(Exact::Avg, Some(working(0)))
         }
         ("avg", SqlType::Numeric(Some((_, scale)))) => exact(Exact::Avg, Some(working(*scale))),
         ("avg", SqlType::Numeric(None)) => exact(Exact::Avg, None),
-        ("avg", SqlType::Real | SqlType::Double) => with(function, Some(SqlType::Double)),
+        ("avg", SqlType::Real | SqlType::Double) => float(Float::Avg, Some(SqlType::Double)),
         ("avg", SqlType::Interval) => exact(Exact::AvgInterval, None),
         ("bool_and" | "bool_or", SqlType::Boolean) => with(function, None),
         ("min" | "max", SqlType::Real | SqlType::Double) => {
@@ -65,7 +70,15 @@ pub(crate) fn choose_aggregate(
             with(&Arc::new(AggregateUDF::new_from_impl(extreme)), None)
         }
         ("min" | "max", given) => match family(given) {
-            Family::Number | Family::Time | Family::Span | Family::Array => with(function, None),
+            Family::Number | Family::Time => with(function, None),
+            Family::Array if has_equal_forms(given) => Err(SqlError::unsupported(
+                format!("{name}() of {given} is not supported"),
+                "Unnest the array and take the least or greatest of its elements.",
+            )),
+            Family::Span | Family::Array => Ok(AggregateChoice {
+                function: ordered_extreme(function, given),
+                arguments: vec![None],
+            }),
             Family::Text => with(function, Some(SqlType::Text)),
             Family::Boolean | Family::Other => fail(),
         },
@@ -82,6 +95,16 @@ pub(crate) fn choose_aggregate(
             _ => fail(),
         },
     }
+}
+
+/// Some value of a group of equal ones, the same whatever the order of rows: the least of them.
+pub(crate) fn least_form(sql_type: &SqlType) -> Arc<AggregateUDF> {
+    ordered_extreme(&datafusion::functions_aggregate::min_max::min_udaf(), sql_type)
+}
+
+fn ordered_extreme(function: &Arc<AggregateUDF>, sql_type: &SqlType) -> Arc<AggregateUDF> {
+    let extreme = OrderedExtreme::new(Arc::clone(function), sql_type.clone());
+    Arc::new(AggregateUDF::new_from_impl(extreme))
 }
 
 const fn working(scale: i8) -> SqlType {

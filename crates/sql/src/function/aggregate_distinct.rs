@@ -38,7 +38,13 @@ impl DistinctValues {
     fn add(&mut self, values: &ArrayRef) -> Result<(), DataFusionError> {
         let mut new = Vec::new();
         for row in (0..values.len()).filter(|row| values.is_valid(*row)) {
-            let value = ScalarValue::try_from_array(values, row)?;
+            let mut value = ScalarValue::try_from_array(values, row)?;
+            // -0 is 0, with whatever sign it was first seen.
+            match &mut value {
+                ScalarValue::Float64(Some(float)) => *float += 0.0,
+                ScalarValue::Float32(Some(float)) => *float += 0.0,
+                _ => {}
+            }
             if self.seen.insert(value.clone()) {
                 new.push(value);
             }

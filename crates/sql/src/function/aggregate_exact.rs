@@ -13,26 +13,28 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float32Type, Float64Type, Int64Type,
-    IntervalMonthDayNano, IntervalMonthDayNanoType, i256,
+    DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type, IntervalMonthDayNano,
+    IntervalMonthDayNanoType, i256,
 };
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
-use kappa_types::{SqlError, SqlType};
+use kappa_plan::arithmetic::{shifted_quotient, shifted_root};
+use kappa_types::{SqlError, SqlType, UNCONSTRAINED_SCALE};
 
 use super::aggregate_distinct::DistinctValues;
-use super::arithmetic::{float_overflow, out_of_range};
-use super::decimal::{divide_wide, fit, power_of_ten};
+use super::arithmetic::out_of_range;
+use super::decimal::fit;
 use super::interval_parts;
-use super::math::decimal_sqrt;
 use crate::error::into_datafusion;
+
+/// Digits behind the point of averages, variances and deviations.
+const RESULT_SCALE: i32 = UNCONSTRAINED_SCALE as i32;
 
 /// Which aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Exact {
     Sum,
-    SumReal,
     SumInterval,
     Avg,
     AvgInterval,
@@ -60,7 +62,6 @@ impl ExactAggregate {
                 DataType::Decimal128(_, scale) => DataType::Decimal128(38, *scale),
                 other => other.clone(),
             },
-            Exact::SumReal => DataType::Float32,
             Exact::SumInterval | Exact::AvgInterval => SqlType::Interval.arrow(),
             _ => SqlType::Numeric(None).arrow(),
         }
@@ -70,7 +71,7 @@ impl ExactAggregate {
 impl AggregateUDFImpl for ExactAggregate {
     fn name(&self) -> &str {
         match self.kind {
-            Exact::Sum | Exact::SumReal | Exact::SumInterval => "sum",
+            Exact::Sum | Exact::SumInterval => "sum",
             Exact::Avg | Exact::AvgInterval => "avg",
             Exact::VarPop => "var_pop",
             Exact::VarSamp => "var_samp",
@@ -103,7 +104,6 @@ impl AggregateUDFImpl for ExactAggregate {
             _ => 0,
         };
         let every: Box<dyn Accumulator> = match self.kind {
-            Exact::SumReal => Box::new(RealSum::default()),
             Exact::SumInterval | Exact::AvgInterval => {
                 Box::new(IntervalSum { kind: self.kind, ..IntervalSum::default() })
             }
@@ -125,9 +125,6 @@ impl AggregateUDFImpl for ExactAggregate {
             return Ok(vec![DistinctValues::state_field(args.name, input.data_type())]);
         }
         Ok(match self.kind {
-            Exact::SumReal => {
-                vec![field("count", DataType::Int64), field("sum", DataType::Float64)]
-            }
             Exact::SumInterval | Exact::AvgInterval => {
                 let wide = DataType::Decimal256(76, 0);
                 vec![
@@ -197,10 +194,10 @@ impl Moments {
         if self.count == 0 || (sample && self.count == 1) {
             return Ok(None);
         }
-        let scale = u32::from(self.scale.unsigned_abs());
+        let scale = i32::from(self.scale);
         match self.kind {
             Exact::Sum => return fit(self.sum.to_i128().ok_or_else(overflow)?).map(Some),
-            Exact::Avg => return ratio(self.sum, scale, count, 16).map(Some),
+            Exact::Avg => return ratio(self.sum, scale, count).map(Some),
             _ => {}
         }
         let spread = count
@@ -210,27 +207,18 @@ impl Moments {
         let less = if sample { i256::ONE } else { i256::ZERO };
         let divisor = count.wrapping_mul(count.wrapping_sub(less));
         if !matches!(self.kind, Exact::StddevPop | Exact::StddevSamp) {
-            return ratio(spread, 2 * scale, divisor, 16).map(Some);
+            return ratio(spread, 2 * scale, divisor).map(Some);
         }
-        // The root of 16 digits has 8 that are right: as many as fit are kept for it.
-        let root = |digits: i8| {
-            let variance = ratio(spread, 2 * scale, divisor, u32::from(digits.unsigned_abs()))?;
-            decimal_sqrt(variance, digits)
-        };
-        root(32).or_else(|_| root(24)).or_else(|_| root(16)).map(Some)
+        let shift = 2 * (RESULT_SCALE - scale);
+        let root = shifted_root(spread, divisor, shift).and_then(i256::to_i128);
+        fit(root.ok_or_else(overflow)?).map(Some)
     }
 }
 
-/// `top / 10^scale / bottom` with `to` digits behind the point.
-fn ratio(top: i256, scale: u32, bottom: i256, to: u32) -> Result<i128, SqlError> {
-    let overflow = || out_of_range(&SqlType::Numeric(None));
-    if scale <= to {
-        let top = top.checked_mul(power_of_ten(to - scale)).ok_or_else(overflow)?;
-        divide_wide(top, bottom)
-    } else {
-        let bottom = bottom.checked_mul(power_of_ten(scale - to)).ok_or_else(overflow)?;
-        divide_wide(top, bottom)
-    }
+/// `top / 10^scale / bottom` with the digits of a result.
+fn ratio(top: i256, scale: i32, bottom: i256) -> Result<i128, SqlError> {
+    let quotient = shifted_quotient(top, bottom, RESULT_SCALE - scale).and_then(i256::to_i128);
+    fit(quotient.ok_or_else(|| out_of_range(&SqlType::Numeric(None)))?)
 }
 
 impl Accumulator for Moments {
@@ -271,48 +259,6 @@ impl Accumulator for Moments {
             self.sum = self.sum.checked_add(sums.value(row)).ok_or_else(overflow)?;
             self.squares = self.squares.checked_add(squares.value(row)).ok_or_else(overflow)?;
         }
-        Ok(())
-    }
-}
-
-/// sum(real): added in double precision, given back as real.
-#[derive(Debug, Default)]
-struct RealSum {
-    count: i64,
-    sum: f64,
-}
-
-impl Accumulator for RealSum {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
-        for value in values[0].as_primitive::<Float32Type>().iter().flatten() {
-            self.count += 1;
-            self.sum += f64::from(value);
-        }
-        Ok(())
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
-        if self.count == 0 {
-            return Ok(ScalarValue::Float32(None));
-        }
-        let narrow = self.sum as f32;
-        if narrow.is_infinite() && self.sum.is_finite() {
-            return Err(into_datafusion(float_overflow()));
-        }
-        Ok(ScalarValue::Float32(Some(narrow)))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {
-        Ok(vec![ScalarValue::Int64(Some(self.count)), ScalarValue::Float64(Some(self.sum))])
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
-        self.count += states[0].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
-        self.sum += states[1].as_primitive::<Float64Type>().iter().flatten().sum::<f64>();
         Ok(())
     }
 }

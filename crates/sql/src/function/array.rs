@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::InList;
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::kernel::Arguments;
+use super::order::{order_array, sorted};
 use super::{FunctionContext, Kernel, KernelFunction, Overload};
 use crate::error::from_datafusion;
 use crate::typing::{Conversion, Resolver, Type, undefined_operator};
@@ -147,7 +148,9 @@ pub(crate) fn quantified(
                 crate::typing::literal_of_array(&value, element)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        return Ok(Expr::InList(InList { expr: Box::new(left), list: items, negated: false }));
+        let stand_in = |expr| sorted(expr, element, context);
+        let list = items.into_iter().map(stand_in).collect();
+        return Ok(Expr::InList(InList { expr: Box::new(stand_in(left)), list, negated: false }));
     }
     let kernels: [(&str, &'static str, Kernel); 6] = [
         ("=", "= ANY", |args| compare(args, cmp::eq)),
@@ -199,7 +202,8 @@ fn compare(args: &Arguments<'_>, comparison: Comparison) -> Result<ArrayRef, Sql
     let values = list.values().slice(first, last - first);
     let convert = |error: arrow::error::ArrowError| from_datafusion(&error.into());
     let repeated = take(args.arrays[0].as_ref(), &owners, None).map_err(convert)?;
-    let equal = comparison(&repeated, &values).map_err(convert)?;
+    let [left, right] = [&repeated, &values].map(|side| order_array(side, &args.types[0]));
+    let equal = comparison(&left?, &right?).map_err(convert)?;
     let mut builder = BooleanBuilder::with_capacity(list.len());
     for row in 0..list.len() {
         if args.any_null(row) {

@@ -21,7 +21,7 @@ use super::kernel::Arguments;
 use super::rows::{map1, map2};
 use super::{FunctionContext, Kernel, KernelFunction};
 
-const DAY_MICROS: i64 = 86_400_000_000;
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 const MONTH_DAYS: f64 = 30.0;
 const SECOND_MICROS: f64 = 1_000_000.0;
 
@@ -31,7 +31,7 @@ pub(super) const fn of_micros(micros: i64) -> IntervalMonthDayNano {
 }
 
 /// How long an interval is by which PostgreSQL compares: a month is 30 days, a day 24 hours.
-pub(crate) fn interval_span(expr: Expr, context: FunctionContext) -> Expr {
+pub(super) fn interval_span(expr: Expr, context: FunctionContext) -> Expr {
     let span = SqlType::Numeric(Some((38, 0)));
     KernelFunction::call(
         "interval_span",
@@ -47,7 +47,7 @@ fn span_micros(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     map1::<IntervalMonthDayNanoType, Decimal128Type>(args, |value| Ok(span_of(value)))
 }
 
-fn span_of(value: IntervalMonthDayNano) -> i128 {
+pub(super) fn span_of(value: IntervalMonthDayNano) -> i128 {
     let (months, days, micros) = interval_parts(value);
     let days = i128::from(months) * 30 + i128::from(days);
     days * i128::from(DAY_MICROS) + i128::from(micros)

@@ -364,7 +364,7 @@ fn sqrt_double(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
 }
 
 /// The root of `digits` at `scale`, with 16 digits behind the point, rounded.
-pub(super) fn decimal_sqrt(digits: i128, scale: i8) -> Result<i128, SqlError> {
+fn decimal_sqrt(digits: i128, scale: i8) -> Result<i128, SqlError> {
     use arrow::datatypes::i256;
     if digits < 0 {
         sqrt_of(-1.0)?;

@@ -8,6 +8,7 @@ mod aggregate_call;
 mod aggregate_distinct;
 mod aggregate_exact;
 mod aggregate_extreme;
+mod aggregate_float;
 mod aggregate_spread;
 mod arithmetic;
 mod array;
@@ -19,8 +20,10 @@ mod datetime;
 mod decimal;
 mod interval;
 mod json;
+mod jsonb_order;
 mod kernel;
 mod math;
+mod order;
 mod overload;
 mod pattern;
 mod preview;
@@ -33,7 +36,7 @@ mod template_write;
 mod text;
 mod to_char;
 
-pub(crate) use aggregate::choose_aggregate;
+pub(crate) use aggregate::{choose_aggregate, least_form};
 pub(crate) use aggregate_call::{AggregateCall, called_aggregate};
 pub(crate) use arithmetic::arithmetic;
 pub(crate) use array::quantified;
@@ -43,8 +46,11 @@ pub(crate) use call::{
 };
 pub(crate) use cast::{cast_function, cut_to_length, is_cast_known};
 pub(crate) use context::FunctionContext;
-pub(crate) use interval::{interval_parts, interval_span, moved_in_utc as moved};
+pub(crate) use interval::{interval_parts, moved_in_utc as moved};
 pub(crate) use kernel::{Kernel, KernelFunction};
+pub(crate) use order::{
+    compared, has_equal_forms, holds_floats, one_form, one_nan, one_zero, sorted,
+};
 pub(crate) use overload::{
     Body, Overload, Returns, choose_overload, undefined as undefined_function,
 };

@@ -12,13 +12,13 @@ use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::eliminate_filter::EliminateFilter;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
-use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerContext, OptimizerRule};
 use kappa_types::{SqlError, SqlState};
 
 use super::plan_error;
+use crate::batch::PushDownFilter;
 
 /// Runs the rules, after refusing what can never be kept.
 pub(super) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
@@ -29,7 +29,7 @@ pub(super) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateFilter::new()),
         Arc::new(EliminateCrossJoin::new()),
-        Arc::new(PushDownFilter::new()),
+        Arc::new(PushDownFilter::default()),
         Arc::new(OptimizeProjections::new()),
     ];
     let context = OptimizerContext::new().without_query_execution_start_time();

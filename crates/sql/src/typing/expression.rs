@@ -20,7 +20,7 @@ use crate::error::from_datafusion;
 use crate::function::{
     ALL, ANY, BINARY, Body, CAST_TO, CELL, Call, FunctionContext, FunctionRegistry, KernelFunction,
     LITERAL, PARAMETER, Returns, UNARY, call_of, call_position, called_aggregate, choose_aggregate,
-    choose_overload,
+    choose_overload, one_form, sorted,
 };
 
 /// Turns expressions and plans without types into ones with PostgreSQL's.
@@ -381,6 +381,7 @@ impl<'a> Resolver<'a> {
         let args = self.settled_all(params.args, schema)?;
         let types = self.types_of(&args, schema)?;
         let choice = choose_aggregate(&called_aggregate(&func), &types)?;
+        let name = choice.function.name().to_owned();
         let args = args
             .into_iter()
             .zip(&choice.arguments)
@@ -388,6 +389,7 @@ impl<'a> Resolver<'a> {
                 Some(to) => self.coerce(arg, to, schema, Conversion::Explicit),
                 None => Ok(arg),
             })
+            .map(|arg| if params.distinct { self.in_one_form(arg?, &name, schema) } else { arg })
             .collect::<Result<Vec<_>, _>>()?;
         let filter = match params.filter {
             Some(filter) => Some(Box::new(self.boolean_arg(*filter, schema, "FILTER")?)),
@@ -404,10 +406,20 @@ impl<'a> Resolver<'a> {
         Ok(Expr::AggregateFunction(AggregateFunction { func: choice.function, params }))
     }
 
+    /// The argument of an aggregate of distinct values, in a form in which equal ones are the same.
+    fn in_one_form(&self, arg: Expr, name: &str, schema: &DFSchema) -> Result<Expr, SqlError> {
+        let sql_type = self.sql_type(&arg, schema)?;
+        Ok(match (name, &sql_type) {
+            ("count", _) => sorted(arg, &sql_type, self.context),
+            ("sum" | "avg", SqlType::Interval) => one_form(arg, self.context),
+            _ => arg,
+        })
+    }
+
     fn window(&self, function: WindowFunction, schema: &DFSchema) -> Result<Expr, SqlError> {
         let WindowFunction { fun, mut params } = function;
         params.args = self.settled_all(params.args, schema)?;
-        params.partition_by = self.settled_all(params.partition_by, schema)?;
+        params.partition_by = self.gathered_by(params.partition_by, schema)?;
         params.order_by = self.sorts(params.order_by, schema)?;
         params.filter = match params.filter {
             Some(filter) => Some(Box::new(self.boolean_arg(*filter, schema, "FILTER")?)),
@@ -442,13 +454,27 @@ impl<'a> Resolver<'a> {
         exprs.into_iter().map(|expr| self.settled(expr, schema)).collect()
     }
 
+    /// Keys that bring equal rows together.
+    pub(super) fn gathered_by(
+        &self,
+        keys: Vec<Expr>,
+        schema: &DFSchema,
+    ) -> Result<Vec<Expr>, SqlError> {
+        let keys = keys.into_iter().map(|key| {
+            let key = self.settled(key, schema)?;
+            let sql_type = self.sql_type(&key, schema)?;
+            Ok(sorted(key, &sql_type, self.context))
+        });
+        keys.collect()
+    }
+
     pub(super) fn sorts(&self, sorts: Vec<Sort>, schema: &DFSchema) -> Result<Vec<Sort>, SqlError> {
         sorts
             .into_iter()
             .map(|sort| {
                 let expr = self.settled(sort.expr, schema)?;
                 let sql_type = self.sql_type(&expr, schema)?;
-                Ok(Sort { expr: self.in_order(expr, &sql_type), ..sort })
+                Ok(Sort { expr: sorted(expr, &sql_type, self.context), ..sort })
             })
             .collect()
     }
@@ -512,7 +538,8 @@ impl<'a> Resolver<'a> {
             .into_iter()
             .map(|expr| {
                 let expr = self.coerce(expr, &common, schema, Conversion::Implicit)?;
-                Ok(self.in_order(expr, &common))
+                // A long list is looked up by bits, in which -0 is not 0.
+                Ok(sorted(expr, &common, self.context))
             })
             .collect::<Result<Vec<_>, SqlError>>()?;
         let expr = Box::new(all.remove(0));

@@ -3,6 +3,7 @@
 
 mod coerce;
 mod expression;
+mod group;
 mod operator;
 mod parameters;
 mod plan;

@@ -12,7 +12,7 @@ use super::expression::{is_canonical, with_position};
 use super::types::{Family, family};
 use super::{Conversion, Parameters, Resolver, Type, common_type};
 use crate::error::from_datafusion;
-use crate::function::arithmetic;
+use crate::function::{arithmetic, compared, one_nan};
 
 impl Resolver<'_> {
     /// `left op right` of resolved operands.
@@ -56,17 +56,8 @@ impl Resolver<'_> {
             .ok_or_else(|| undefined_operator(symbol, &types[0], &types[1]))?;
         let left = self.coerce(left, &common, schema, Conversion::Implicit)?;
         let right = self.coerce(right, &common, schema, Conversion::Implicit)?;
-        let [left, right] = [left, right].map(|side| self.in_order(side, &common));
+        let [left, right] = [left, right].map(|side| compared(side, &common, self.context));
         Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
-    }
-
-    /// A value whose order and equality in Arrow are those of PostgreSQL: of an interval how long
-    /// it is, of everything else itself.
-    pub(super) fn in_order(&self, expr: Expr, sql_type: &SqlType) -> Expr {
-        match sql_type {
-            SqlType::Interval => crate::function::interval_span(expr, self.context),
-            _ => expr,
-        }
     }
 
     fn other_binary(
@@ -258,13 +249,15 @@ impl Resolver<'_> {
         if self.in_view && function.signature().volatility != Volatility::Immutable {
             return Err(refused_in_view(function.name()));
         }
-        self.canonical(
-            Expr::ScalarFunction(datafusion::logical_expr::expr::ScalarFunction::new_udf(
-                function.clone(),
-                args,
-            )),
-            schema,
-        )
+        let call = datafusion::logical_expr::expr::ScalarFunction::new_udf(function.clone(), args);
+        let result = self.canonical(Expr::ScalarFunction(call), schema)?;
+        Ok(match self.type_of(&result, schema)? {
+            // DataFusion's functions have NaNs of either sign; ours have one.
+            Type::Known(float @ (SqlType::Real | SqlType::Double)) => {
+                one_nan(result, &float, self.context)
+            }
+            _ => result,
+        })
     }
 
     /// An expression of DataFusion's types as one of ours.

@@ -7,15 +7,15 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, DistinctOn, Expr, Filter, Join, Limit, LogicalPlan, Projection, Sort,
-    Subquery, SubqueryAlias, Union, Unnest, Values, Window,
+    Distinct, DistinctOn, Expr, Filter, Join, Limit, LogicalPlan, Projection, Sort, Subquery,
+    SubqueryAlias, Union, Unnest, Values, Window,
 };
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::expression::no_common_type;
 use super::{Conversion, Resolver, Type, common_type};
 use crate::error::from_datafusion;
-use crate::function::literal_text;
+use crate::function::{compared, literal_text};
 use crate::settled::settled_plan;
 
 /// Whether literals without a type stay so, because a node above decides.
@@ -86,8 +86,7 @@ impl Resolver<'_> {
                     .into_iter()
                     .map(resolve)
                     .collect::<Result<Vec<_>, SqlError>>()?;
-                let node = Aggregate::try_new(Arc::new(input), group, calls).map_err(convert)?;
-                self.canonical_columns(LogicalPlan::Aggregate(node))
+                self.canonical_columns(self.groups(input, group, calls)?)
             }
             LogicalPlan::Window(node) => self.window_plan(node, &names),
             LogicalPlan::Sort(node) => {
@@ -104,7 +103,7 @@ impl Resolver<'_> {
             LogicalPlan::Union(node) => self.union(node),
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let input = self.plan(unwrap(input))?;
-                Ok(LogicalPlan::Distinct(Distinct::All(Arc::new(input))))
+                self.distinct_rows(input)
             }
             LogicalPlan::Distinct(Distinct::On(node)) => self.distinct_on(node),
             LogicalPlan::Limit(node) => self.limit(node),
@@ -266,7 +265,7 @@ impl Resolver<'_> {
             .ok_or_else(|| super::operator::undefined_operator("=", &types[0], &types[1]))?;
         let left = self.coerce(left, &common, left_schema, Conversion::Implicit)?;
         let right = self.coerce(right, &common, right_schema, Conversion::Implicit)?;
-        Ok((self.in_order(left, &common), self.in_order(right, &common)))
+        Ok((compared(left, &common, self.context), compared(right, &common, self.context)))
     }
 
     fn union(&self, node: Union) -> Result<LogicalPlan, SqlError> {
@@ -341,7 +340,7 @@ impl Resolver<'_> {
     fn distinct_on(&self, node: DistinctOn) -> Result<LogicalPlan, SqlError> {
         let input = self.plan(unwrap(node.input))?;
         let names = NamePreserver::new_for_projection();
-        let on = self.settled_all(node.on_expr, input.schema())?;
+        let on = self.gathered_by(node.on_expr, input.schema())?;
         let select = node
             .select_expr
             .into_iter()
@@ -431,8 +430,18 @@ impl Resolver<'_> {
             .ok_or_else(|| super::operator::undefined_operator("=", &types[0], &types[1]))?;
         let left = self.coerce(left, &common, schema, Conversion::Implicit)?;
         let plan = subquery.subquery.as_ref().clone();
-        subquery.subquery = Arc::new(self.converted(plan, &[Some(common)], None)?);
-        Ok((left, subquery))
+        let plan = self.converted(plan, &[Some(common.clone())], None)?;
+        let column = plan.schema().columns().into_iter().next().map(Expr::Column);
+        let column = column.ok_or_else(|| SqlError::new(SqlState::InternalError, "no column"))?;
+        let key = compared(column.clone(), &common, self.context);
+        let plan = if key == column {
+            plan
+        } else {
+            let node = Projection::try_new(vec![key], Arc::new(plan)).map_err(convert)?;
+            LogicalPlan::Projection(node)
+        };
+        subquery.subquery = Arc::new(plan);
+        Ok((compared(left, &common, self.context), subquery))
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) trait Float: Copy + PartialEq + std::str::FromStr + std::fmt::LowerEx
     const EXPONENT_MIN: i32;
     /// Digits that always suffice.
     const DIGITS_MAX: usize;
+    /// The only NaN that values have, whatever sign it was given with.
+    const NAN: Self;
     /// Widened to a double, exactly.
     fn double(self) -> f64;
     /// Whether the shortest digits `digits * 10^exponent` lie halfway to a neighbour.
@@ -32,6 +34,7 @@ impl Float for f64 {
     const DIGITS: i32 = 15;
     const EXPONENT_MIN: i32 = 15;
     const DIGITS_MAX: usize = 17;
+    const NAN: Self = Self::NAN;
     fn double(self) -> f64 {
         self
     }
@@ -48,6 +51,7 @@ impl Float for f32 {
     const DIGITS: i32 = 6;
     const EXPONENT_MIN: i32 = 6;
     const DIGITS_MAX: usize = 9;
+    const NAN: Self = Self::NAN;
     fn double(self) -> f64 {
         f64::from(self)
     }
@@ -106,7 +110,7 @@ pub(super) fn parse<F: Float>(text: &[u8]) -> Result<F, SqlError> {
             format!("\"{number}\" is out of range for type {}", F::NAME),
         ));
     }
-    Ok(value)
+    Ok(if double.is_nan() { F::NAN } else { value })
 }
 
 /// Writes a float as `extra_float_digits` asks.

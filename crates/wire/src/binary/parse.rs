@@ -181,8 +181,15 @@ impl Builder {
             Self::Integer(builder) => builder.append_value(i32::from_be_bytes(fixed(bytes)?)),
             Self::BigInt(builder) => builder.append_value(i64::from_be_bytes(fixed(bytes)?)),
             Self::Oid(builder) => builder.append_value(u32::from_be_bytes(fixed(bytes)?)),
-            Self::Real(builder) => builder.append_value(f32::from_be_bytes(fixed(bytes)?)),
-            Self::Double(builder) => builder.append_value(f64::from_be_bytes(fixed(bytes)?)),
+            // Of the many NaNs there is one.
+            Self::Real(builder) => {
+                let value = f32::from_be_bytes(fixed(bytes)?);
+                builder.append_value(if value.is_nan() { f32::NAN } else { value });
+            }
+            Self::Double(builder) => {
+                let value = f64::from_be_bytes(fixed(bytes)?);
+                builder.append_value(if value.is_nan() { f64::NAN } else { value });
+            }
             Self::Numeric(builder, modifiers) => {
                 builder.append_value(numeric::read(bytes, *modifiers)?);
             }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Int16Type, Int32Type, Int64Type, i256};
 
+use kappa_plan::arithmetic::shifted_quotient;
+
 use super::interface::{Evaluated, Kind, each_row, next};
 use crate::operator::Reason;
 
@@ -206,25 +208,4 @@ pub(crate) fn exact_results(
         Arc::new(values.into_iter().map(|v| v.map(|v| v as i64)).collect::<Int64Array>())
     };
     Evaluated { array, errors }
-}
-
-/// `numerator * 10^shift / divisor`, rounded half away from zero; `None` on overflow. `divisor > 0`.
-pub(crate) fn shifted_quotient(numerator: i256, divisor: i256, shift: i32) -> Option<i256> {
-    let power = |exponent: u32| i256::from_i128(10).checked_pow(exponent);
-    let (numerator, divisor) = if shift >= 0 {
-        (numerator.checked_mul(power(shift.unsigned_abs())?)?, divisor)
-    } else {
-        (numerator, divisor.checked_mul(power(shift.unsigned_abs())?)?)
-    };
-    if divisor == i256::ONE {
-        return Some(numerator);
-    }
-    let quotient = numerator.checked_div(divisor)?;
-    let rest = numerator.checked_sub(quotient.checked_mul(divisor)?)?;
-    let doubled = rest.wrapping_abs().checked_mul(i256::from_i128(2))?;
-    Some(match (doubled >= divisor, rest.is_negative()) {
-        (false, _) => quotient,
-        (true, false) => quotient.checked_add(i256::ONE)?,
-        (true, true) => quotient.checked_sub(i256::ONE)?,
-    })
 }

@@ -1,108 +1,16 @@
-//! sum and avg of floats: double-double sums, with NaN and infinities counted apart.
+//! sum and avg of floats.
 //!
-//! Adding a value and taking it away again leaves what was there to about 2^-104 of the largest
-//! magnitude; a group that loses its last value starts from exact zero.
+//! A group that loses its last value starts from exact zero.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 
+use kappa_plan::arithmetic::{DoubleDouble, FloatSum as Sum};
+
 use super::interface::{Evaluated, Kind, each_row, next};
 use crate::operator::Reason;
-
-/// A sum of two floats that do not overlap.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct DoubleDouble {
-    high: f64,
-    low: f64,
-}
-
-impl DoubleDouble {
-    /// Adds a float.
-    #[inline(always)]
-    pub(crate) fn add(&mut self, value: f64) {
-        self.add_pair(value, 0.0);
-    }
-
-    /// Adds the exact product of two floats.
-    pub(crate) fn add_product(&mut self, a: f64, b: f64) {
-        let high = a * b;
-        self.add_pair(high, a.mul_add(b, -high));
-    }
-
-    #[inline(always)]
-    fn add_pair(&mut self, high: f64, low: f64) {
-        let sum = self.high + high;
-        let part = sum - self.high;
-        let error = (self.high - (sum - part)) + (high - part);
-        let low = error + self.low + low;
-        self.high = sum + low;
-        self.low = low - (self.high - sum);
-    }
-
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.add_pair(other.high, other.low);
-    }
-
-    pub(crate) fn value(self) -> f64 {
-        self.high + self.low
-    }
-
-    /// `self / count - (other / count)^2`, or rather `self - other^2 / count`, without cancellation
-    /// in the leading bits.
-    pub(crate) fn minus_square_over(self, other: Self, count: f64) -> f64 {
-        let mut result = self;
-        let mean = other.value() / count;
-        result.add_product(-mean, other.high);
-        result.add_product(-mean, other.low);
-        result.value()
-    }
-
-    pub(crate) fn write(self, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&self.high.to_le_bytes());
-        bytes.extend_from_slice(&self.low.to_le_bytes());
-    }
-
-    pub(crate) fn read(bytes: &mut &[u8]) -> Self {
-        let high = f64::from_le_bytes(next(bytes));
-        Self { high, low: f64::from_le_bytes(next(bytes)) }
-    }
-}
-
-/// The cell of a float sum.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct FloatCell {
-    /// Sum of the finite values.
-    finite: DoubleDouble,
-    /// How many values are NaN, infinity, -infinity.
-    special: [i32; 3],
-}
-
-impl FloatCell {
-    #[inline(always)]
-    fn add(&mut self, value: f64, diff: i64) {
-        if value.is_finite() {
-            if diff.unsigned_abs() == 1 {
-                self.finite.add(value * diff as f64);
-            } else {
-                self.finite.add_product(value, diff as f64);
-            }
-        } else {
-            let kind = if value.is_nan() { 0 } else { 1 + usize::from(value < 0.0) };
-            self.special[kind] += diff as i32;
-        }
-    }
-
-    fn sum(&self) -> f64 {
-        match self.special.map(|count| count != 0) {
-            [true, ..] | [_, true, true] => f64::NAN,
-            [_, true, _] => f64::INFINITY,
-            [_, _, true] => f64::NEG_INFINITY,
-            _ => self.finite.value(),
-        }
-    }
-}
 
 /// sum and avg over real or double.
 pub(crate) struct FloatSum {
@@ -113,50 +21,60 @@ pub(crate) struct FloatSum {
 }
 
 impl Kind for FloatSum {
-    type Cell = FloatCell;
-    type Part = FloatCell;
+    type Cell = Sum;
+    type Part = Sum;
 
-    fn update(
-        &self,
-        cells: &mut [FloatCell],
-        groups: &[u32],
-        values: &ArrayRef,
-        diffs: Option<&[i64]>,
-    ) {
+    fn update(&self, cells: &mut [Sum], groups: &[u32], values: &ArrayRef, diffs: Option<&[i64]>) {
         each_float(groups, values, diffs, |group, value, diff| cells[group].add(value, diff));
     }
 
-    fn part(&self, cell: &FloatCell) -> FloatCell {
+    fn part(&self, cell: &Sum) -> Sum {
         *cell
     }
 
-    fn finish(&self, parts: &[FloatCell], counts: &[i64]) -> Evaluated {
+    fn finish(&self, parts: &[Sum], counts: &[i64]) -> Evaluated {
         let divisor = |count: i64| if self.average { count as f64 } else { 1.0 };
-        float_results(
-            parts
-                .iter()
-                .zip(counts)
-                .map(|(cell, count)| Ok((*count > 0).then(|| cell.sum() / divisor(*count)))),
-            &self.data_type,
-        )
+        let narrow = self.data_type == DataType::Float32;
+        let results = parts.iter().zip(counts).map(|(cell, count)| {
+            if *count <= 0 {
+                return Ok(None);
+            }
+            let result = cell.over(divisor(*count)).map_err(|_| Reason::float_overflow())?;
+            if narrow && result.is_finite() && (result as f32).is_infinite() {
+                return Err(Reason::float_overflow());
+            }
+            Ok(Some(result))
+        });
+        float_results(results, &self.data_type)
     }
 
-    fn merge(&self, cell: &mut FloatCell, other: &FloatCell) {
-        cell.finite.merge(other.finite);
-        for (own, other) in cell.special.iter_mut().zip(other.special) {
-            *own += other;
-        }
+    fn merge(&self, cell: &mut Sum, other: &Sum) {
+        cell.merge(other);
     }
 
-    fn write(&self, cell: &FloatCell, bytes: &mut Vec<u8>) {
-        cell.finite.write(bytes);
+    fn write(&self, cell: &Sum, bytes: &mut Vec<u8>) {
+        write(cell.small, bytes);
+        write(cell.large, bytes);
         cell.special.iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
     }
 
-    fn read(&self, mut bytes: &[u8]) -> FloatCell {
-        let finite = DoubleDouble::read(&mut bytes);
-        FloatCell { finite, special: std::array::from_fn(|_| i32::from_le_bytes(next(&mut bytes))) }
+    fn read(&self, mut bytes: &[u8]) -> Sum {
+        let (small, large) = (read(&mut bytes), read(&mut bytes));
+        let special = std::array::from_fn(|_| i64::from_le_bytes(next(&mut bytes)));
+        Sum { small, large, special }
     }
+}
+
+/// Writes both parts of a sum.
+pub(crate) fn write(sum: DoubleDouble, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&sum.high.to_le_bytes());
+    bytes.extend_from_slice(&sum.low.to_le_bytes());
+}
+
+/// What [`write()`] wrote.
+pub(crate) fn read(bytes: &mut &[u8]) -> DoubleDouble {
+    let high = f64::from_le_bytes(next(bytes));
+    DoubleDouble { high, low: f64::from_le_bytes(next(bytes)) }
 }
 
 /// Calls `take` with each value of a real or double column.

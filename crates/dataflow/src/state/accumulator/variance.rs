@@ -2,9 +2,10 @@
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, i256};
+use kappa_plan::arithmetic::{DoubleDouble, shifted_root};
 
 use super::exact::{each_exact, exact_results};
-use super::float::{DoubleDouble, each_float, float_results};
+use super::float::{each_float, float_results, read, write};
 use super::interface::{Evaluated, Kind, next};
 use crate::operator::Reason;
 
@@ -84,8 +85,7 @@ impl Kind for ExactSpread {
         let shift = 2 * i32::from(out_scale) - i32::from(scale);
         let roots = fractions.map(|fraction| {
             let (numerator, divisor) = fraction?;
-            let square = super::exact::shifted_quotient(numerator, divisor, shift);
-            Some((square.map_or(i256::MAX, square_root), i256::ONE))
+            Some((shifted_root(numerator, divisor, shift).unwrap_or(i256::MAX), i256::ONE))
         });
         exact_results(roots, out_scale, &self.data_type)
     }
@@ -114,26 +114,6 @@ impl ExactMoments {
         let numerator = count.checked_mul(self.squares)?.checked_sub(square)?;
         Some((numerator, count.checked_mul(i256::from_i128(i128::from(divisor)))?))
     }
-}
-
-/// The integer nearest to the square root of `value >= 0`.
-fn square_root(value: i256) -> i256 {
-    if value <= i256::ZERO {
-        return i256::ZERO;
-    }
-    // Newton's iteration from above. The start is the least power of two that is not below.
-    let bits = 256 - value.leading_zeros();
-    let mut root = i256::ONE << (bits.div_ceil(2) as u8);
-    loop {
-        let quotient = value.wrapping_div(root);
-        let next = root.wrapping_add(quotient) >> 1;
-        if next >= root {
-            break;
-        }
-        root = next;
-    }
-    let rest = value.wrapping_sub(root.wrapping_mul(root));
-    if rest > root { root.wrapping_add(i256::ONE) } else { root }
 }
 
 /// Over real and double; the result is double.
@@ -215,31 +195,16 @@ impl Kind for FloatSpread {
     }
 
     fn write(&self, cell: &FloatMoments, bytes: &mut Vec<u8>) {
-        cell.sum.write(bytes);
-        cell.squares.write(bytes);
+        write(cell.sum, bytes);
+        write(cell.squares, bytes);
         bytes.extend_from_slice(&cell.special.to_le_bytes());
         bytes.extend_from_slice(&cell.large.to_le_bytes());
     }
 
     fn read(&self, mut bytes: &[u8]) -> FloatMoments {
-        let sum = DoubleDouble::read(&mut bytes);
-        let squares = DoubleDouble::read(&mut bytes);
+        let sum = read(&mut bytes);
+        let squares = read(&mut bytes);
         let special = i64::from_le_bytes(next(&mut bytes));
         FloatMoments { sum, squares, special, large: i64::from_le_bytes(next(&mut bytes)) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn square_root_is_the_nearest_integer() {
-        for value in 0..2000_i128 {
-            let root = square_root(i256::from_i128(value)).as_i128();
-            assert_eq!(root, (value as f64).sqrt().round() as i128, "{value}");
-        }
-        let large = i256::from_i128(i128::MAX).wrapping_mul(i256::from_i128(i128::MAX));
-        assert_eq!(square_root(large), i256::from_i128(i128::MAX));
     }
 }
