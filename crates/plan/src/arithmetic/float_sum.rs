@@ -73,9 +73,9 @@ impl DoubleDouble {
 /// A sum of any floats.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FloatSum {
-    /// Sum of the values below [`LARGE`].
+    /// Sum of the values below 2^900.
     pub small: DoubleDouble,
-    /// Sum of the larger finite ones, each divided by [`SCALE`].
+    /// Sum of the larger finite ones, each divided by 2^128.
     pub large: DoubleDouble,
     /// How many values are NaN, infinity, -infinity.
     pub special: [i64; 3],
