@@ -2,13 +2,17 @@
 //!
 //! The one idea: what a page shows is run. Each ```` ```sql ```` fence is run, in order, on a fresh server;
 //! a ```` ```text ```` fence right after it is the answer to its last statement, as psql prints it. A fence
-//! that opens with anything else, ```` ```sql sketch ```` say, is not run.
+//! that opens with anything else, ```` ```sql sketch ```` say, is not run. In an ```` ```examples ```` fence
+//! each line is what stands after SELECT, an arrow and the answer: one column, its rows side by side.
 //!
 //! ```text
 //!  minute              | n
 //! ---------------------+---
 //!  2030-01-01 00:00:00 | 6
 //! (1 row)
+//!
+//! upper('abc') → ABC
+//! x FROM (VALUES (1), (NULL)) AS t (x) → 1, NULL
 //! ```
 //! Answers are compared by their cells, so that nobody has to count spaces.
 
@@ -33,7 +37,12 @@ enum Piece {
     Sql { text: String, line: usize },
     /// The inside of the fence with the answer.
     Answer(String),
+    /// The inside of a fence of examples, and the number of its first line.
+    Examples { text: String, line: usize },
 }
+
+/// Between an example and its answer.
+const ARROW: &str = " → ";
 
 impl Page {
     /// Splits a page.
@@ -49,13 +58,23 @@ impl Page {
             }
             match (pieces.last_mut(), fence) {
                 (Some(Piece::Prose(prose)), _) => prose.push_str(line),
-                (Some(Piece::Sql { text, .. } | Piece::Answer(text)), _) => text.push_str(line),
+                (
+                    Some(
+                        Piece::Sql { text, .. }
+                        | Piece::Answer(text)
+                        | Piece::Examples { text, .. },
+                    ),
+                    _,
+                ) => text.push_str(line),
                 (None, _) => {}
             }
             if fence.is_none() && bare.starts_with("```") {
                 fence = Some(bare);
                 match bare {
                     "```sql" => pieces.push(Piece::Sql { text: String::new(), line: index + 2 }),
+                    "```examples" => {
+                        pieces.push(Piece::Examples { text: String::new(), line: index + 2 });
+                    }
                     "```text" if follows_sql(&pieces) => pieces.push(Piece::Answer(String::new())),
                     _ => {}
                 }
@@ -66,7 +85,8 @@ impl Page {
 
     /// Whether the page has an answer to check.
     pub(crate) fn is_script(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Answer(_)))
+        let is_checked = |piece| matches!(piece, &Piece::Answer(_) | &Piece::Examples { .. });
+        self.pieces.iter().any(is_checked)
     }
 
     /// Runs the page.
@@ -84,6 +104,15 @@ impl Page {
                             .map_err(|failure| format!("{failure}\nat {name}:{line}"))?;
                     }
                     met = Some((print(&answer), *line));
+                }
+                Piece::Examples { text, line } => {
+                    let met = run_examples(&mut session, text).await;
+                    let mut lines = text.lines().zip(met.lines()).zip(*line..);
+                    if let Some(((expected, met), line)) = lines.find(|((was, is), _)| was != is) {
+                        return Err(format!(
+                            "expected: {expected}\nbut met:  {met}\nat {name}:{line}"
+                        ));
+                    }
                 }
                 Piece::Answer(expected) => {
                     let (met, line) = met.take().unwrap_or_default();
@@ -112,6 +141,9 @@ impl Page {
                 Piece::Sql { text: sql, .. } => {
                     text.push_str(sql);
                     met = print(&run_fence(&mut session, sql).await);
+                }
+                Piece::Examples { text: examples, .. } => {
+                    text.push_str(&run_examples(&mut session, examples).await);
                 }
                 Piece::Answer(expected) if cells(expected) == cells(&met) => {
                     text.push_str(expected)
@@ -147,6 +179,27 @@ async fn run_fence(session: &mut Session, text: &str) -> Result<Outcome, Failure
         answer = session.query(statement).await?;
     }
     Ok(answer)
+}
+
+/// Examples with what was answered.
+async fn run_examples(session: &mut Session, text: &str) -> String {
+    let mut met = String::new();
+    for line in text.lines() {
+        let call = line.split_once(ARROW).map_or(line, |(call, _)| call);
+        let answer = match session.query(&format!("SELECT {call}")).await {
+            Ok(outcome) => in_a_line(&outcome),
+            failed => print(&failed).lines().next().unwrap_or_default().to_owned(),
+        };
+        met.push_str(&format!("{call}{ARROW}{answer}\n"));
+    }
+    met
+}
+
+/// The first column of an answer, its rows side by side.
+fn in_a_line(outcome: &Outcome) -> String {
+    let values = outcome.rows.iter().filter_map(|row| row.first());
+    let shown = values.map(|value| value.as_deref().unwrap_or("NULL"));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// An answer as psql prints it.
@@ -214,13 +267,26 @@ mod tests {
     fn fences_are_found_and_nothing_is_lost() {
         let page = Page::parse(TEXT);
         let texts = page.pieces.iter().map(|piece| match piece {
-            Piece::Prose(text) | Piece::Answer(text) | Piece::Sql { text, .. } => text.as_str(),
+            Piece::Prose(text)
+            | Piece::Answer(text)
+            | Piece::Sql { text, .. }
+            | Piece::Examples { text, .. } => text.as_str(),
         });
         assert_eq!(texts.collect::<String>(), TEXT);
         let sql = page.pieces.iter().filter(|piece| matches!(piece, Piece::Sql { .. })).count();
         let answers = page.pieces.iter().filter(|piece| matches!(piece, Piece::Answer(_))).count();
         assert_eq!((sql, answers), (2, 1));
         assert!(page.is_script() && !Page::parse("```text\na\n```\n").is_script());
+    }
+
+    #[test]
+    fn examples_are_a_piece_and_their_rows_stand_side_by_side() {
+        let page = Page::parse("```examples\na → 1\n```\n");
+        assert!(page.is_script());
+        let text = "a → 1\n".to_owned();
+        assert_eq!(page.pieces[1], Piece::Examples { text, line: 2 });
+        let rows = vec![vec![Some("1".to_owned())], vec![None]];
+        assert_eq!(in_a_line(&Outcome { columns: None, rows, count: 2 }), "1, NULL");
     }
 
     #[test]

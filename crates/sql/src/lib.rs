@@ -34,7 +34,7 @@ pub use bind::{
     RowRules, SystemRelations, Target,
 };
 pub use error::{from_datafusion, into_datafusion};
-pub use function::FunctionRegistry;
+pub use function::{FunctionFamily, FunctionInfo, FunctionRegistry};
 pub use lower::lower_view;
 pub use parse::{StatementSpan, parse, split};
 pub use source::{RelationSource, ScanTarget, WATERMARK_KEY};

@@ -11,19 +11,129 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::InList;
 use kappa_types::{SqlError, SqlState, SqlType};
 
+use super::entry::Function;
 use super::kernel::Arguments;
 use super::order::{order_array, sorted};
-use super::{FunctionContext, Kernel, KernelFunction, Overload};
+use super::{FunctionContext, Kernel, KernelFunction};
 use crate::error::from_datafusion;
 use crate::typing::{Conversion, Resolver, Type, undefined_operator};
 
-/// None of them is chosen by signature.
-pub(super) fn overloads() -> Vec<Overload> {
-    Vec::new()
+/// The functions of this family; none is chosen by signature.
+#[expect(clippy::too_many_lines, reason = "a list")]
+pub(super) fn functions() -> Vec<Function> {
+    let new = Function::new;
+    vec![
+        new("array", "The constructor; of a query, its only column.", ("ARRAY[1, 2] || 3", "{1,2,3}"))
+            .written(&[
+                "ARRAY[any, …] → any[]",
+                "ARRAY(query) → any[]",
+                "any[] || any → any[]",
+                "any || any[] → any[]",
+                "any[] || any[] → any[]",
+            ]),
+        new(
+            "subscript",
+            "An element, counted from 1, or a slice; NULL outside.",
+            ("(ARRAY[1, 2, 3])[2]", "2"),
+        )
+        .also("array_slice")
+        .written(&["any[] [integer] → any", "any[] [integer:integer] → any[]"]),
+        new("array_append", "With an element at the end.", ("array_append(ARRAY[1, 2], 3)", "{1,2,3}"))
+            .written(&["array_append(any[], any) → any[]"]),
+        new("array_prepend", "With an element at the beginning.", (
+            "array_prepend(1, ARRAY[2, 3])",
+            "{1,2,3}",
+        ))
+        .written(&["array_prepend(any, any[]) → any[]"]),
+        new("array_cat", "One after the other.", ("array_cat(ARRAY[1], ARRAY[2, 3])", "{1,2,3}"))
+            .written(&["array_cat(any[], any[]) → any[]"]),
+        new(
+            "array_length",
+            "How many elements; NULL if there are none. The dimension is 1.",
+            ("array_length(ARRAY[1, 2, 3], 1)", "3"),
+        )
+        .written(&["array_length(any[], integer) → integer"]),
+        new("cardinality", "How many elements.", ("cardinality(ARRAY[1, 2, 3])", "3"))
+            .written(&["cardinality(any[]) → integer"]),
+        new("array_ndims", "How many dimensions: 1, or NULL without elements.", (
+            "array_ndims(ARRAY[1, 2])",
+            "1",
+        ))
+        .written(&["array_ndims(any[]) → integer"]),
+        new("array_dims", "The bounds as text.", ("array_dims(ARRAY[1, 2])", "[1:2]"))
+            .written(&["array_dims(any[]) → text"]),
+        new(
+            "array_position",
+            "Where an element is, from 1 or after a place; NULL if nowhere.",
+            ("array_position(ARRAY['a', 'b'], 'b')", "2"),
+        )
+        .written(&[
+            "array_position(any[], any) → integer",
+            "array_position(any[], any, integer) → integer",
+        ]),
+        new("array_positions", "Where an element is, every place.", (
+            "array_positions(ARRAY[1, 2, 1], 1)",
+            "{1,3}",
+        ))
+        .written(&["array_positions(any[], any) → bigint[]"]),
+        new("array_remove", "Without the elements equal to a value.", (
+            "array_remove(ARRAY[1, 2, 1], 1)",
+            "{2}",
+        ))
+        .written(&["array_remove(any[], any) → any[]"]),
+        new("array_replace", "With another value for each element equal to one.", (
+            "array_replace(ARRAY[1, 2, 1], 1, 9)",
+            "{9,2,9}",
+        ))
+        .written(&["array_replace(any[], any, any) → any[]"]),
+        new(
+            "array_to_string",
+            "The elements as text with a delimiter between them; NULL is left out, or shown as the third.",
+            ("array_to_string(ARRAY[1, NULL, 3], ',', '*')", "1,*,3"),
+        )
+        .written(&[
+            "array_to_string(any[], text) → text",
+            "array_to_string(any[], text, text) → text",
+        ]),
+        new(
+            "string_to_array",
+            "The parts of a text split at a delimiter, or its characters; parts equal to the third are NULL.",
+            ("string_to_array('a,b,-', ',', '-')", "{a,b,NULL}"),
+        )
+        .written(&[
+            "string_to_array(text, text) → text[]",
+            "string_to_array(text, text, text) → text[]",
+        ]),
+        new("empty", "Whether it has no elements; not in PostgreSQL.", ("empty(ARRAY[1])", "f"))
+            .also("array_empty")
+            .also("list_empty")
+            .written(&["empty(any[]) → boolean"]),
+        new(
+            "range",
+            "The numbers from 0, or the first, to before the next, by steps; not in PostgreSQL.",
+            ("range(1, 7, 2)", "{1,3,5}"),
+        )
+        .written(&[
+            "range(bigint) → bigint[]",
+            "range(bigint, bigint) → bigint[]",
+            "range(bigint, bigint, bigint) → bigint[]",
+        ]),
+        new(
+            "unnest",
+            "A row for each element.",
+            ("x FROM (SELECT unnest(ARRAY[3, 4]) AS x) AS t ORDER BY x", "3, 4"),
+        )
+        .written(&["unnest(any[]) → setof any"]),
+    ]
 }
 
 /// Functions of DataFusion whose result PostgreSQL calls an integer.
 const COUNTS: [&str; 4] = ["array_length", "cardinality", "array_position", "array_ndims"];
+
+/// Functions whose first argument is an array and the second one of its elements, and which take NULL
+/// for one.
+const OF_ELEMENTS: [&str; 5] =
+    ["array_append", "array_remove", "array_replace", "array_position", "array_positions"];
 
 /// The expression of an array function; `None` for other names.
 pub(super) fn special(
@@ -58,17 +168,100 @@ pub(super) fn special(
             })))
         }
         ("||", [left, right]) => concatenation(resolver, left, right, schema),
-        (name, args) if COUNTS.contains(&name) => {
+        ("array_slice", [array, low, high]) => {
+            slice(resolver, array, [low, high], schema).map(Some)
+        }
+        ("array_dims", [array]) => dimensions(resolver, array, schema).map(Some),
+        (name, args) if COUNTS.contains(&name) || OF_ELEMENTS.contains(&name) => {
             let Some(function) = resolver.foreign_function(name) else { return Ok(None) };
+            let element = match args.first().map(|array| resolver.sql_type(array, schema)) {
+                Some(Ok(SqlType::Array(element))) if OF_ELEMENTS.contains(&name) => Some(element),
+                _ => None,
+            };
             let args = args
                 .iter()
-                .map(|arg| resolver.settle(arg.clone(), schema))
+                .map(|arg| match (&element, resolver.type_of(arg, schema)?) {
+                    (Some(element), Type::Unknown) => {
+                        resolver.coerce(arg.clone(), element, schema, Conversion::Implicit)
+                    }
+                    _ => resolver.settle(arg.clone(), schema),
+                })
                 .collect::<Result<Vec<_>, _>>()?;
-            let count = resolver.foreign(&function, args, schema)?;
-            resolver.coerce(count, &SqlType::Integer, schema, Conversion::Explicit).map(Some)
+            let array = args.first().cloned();
+            let result = resolver.foreign(&function, args, schema)?;
+            if !COUNTS.contains(&name) {
+                return Ok(Some(result));
+            }
+            let count = resolver.coerce(result, &SqlType::Integer, schema, Conversion::Explicit)?;
+            match (name, array) {
+                ("array_length" | "array_ndims", Some(array)) => {
+                    unless_empty(resolver, &array, count, schema).map(Some)
+                }
+                _ => Ok(Some(count)),
+            }
         }
         _ => Ok(None),
     }
+}
+
+/// The elements from `low` to `high`, counted from 1; DataFusion counts negative bounds from the end.
+fn slice(
+    resolver: &Resolver<'_>,
+    array: &Expr,
+    bounds: [&Expr; 2],
+    schema: &DFSchema,
+) -> Result<Expr, SqlError> {
+    let Some(function) = resolver.foreign_function("array_slice") else {
+        return Err(super::undefined_function("array_slice", &[]));
+    };
+    let bound = |(expr, least): (&Expr, i64)| {
+        let least = Expr::Literal(ScalarValue::Int64(Some(least)), None);
+        let number =
+            resolver.coerce(expr.clone(), &SqlType::BigInt, schema, Conversion::Implicit)?;
+        Ok(Expr::Case(datafusion::logical_expr::expr::Case {
+            expr: None,
+            when_then_expr: vec![(Box::new(number.clone().lt(least.clone())), Box::new(least))],
+            else_expr: Some(Box::new(number)),
+        }))
+    };
+    let [low, high] = bounds;
+    let args = [bound((low, 1))?, bound((high, 0))?];
+    let array = resolver.settle(array.clone(), schema)?;
+    resolver.foreign(&function, std::iter::once(array).chain(args).collect(), schema)
+}
+
+/// How many elements an array has.
+fn cardinality(resolver: &Resolver<'_>, array: &Expr, schema: &DFSchema) -> Result<Expr, SqlError> {
+    let count = expr_fn::cardinality(array.clone());
+    let count = resolver.canonical(count, schema)?;
+    resolver.coerce(count, &SqlType::BigInt, schema, Conversion::Explicit)
+}
+
+/// `value`, or NULL where the array has no element: there is no dimension then.
+fn unless_empty(
+    resolver: &Resolver<'_>,
+    array: &Expr,
+    value: Expr,
+    schema: &DFSchema,
+) -> Result<Expr, SqlError> {
+    let none = Expr::Literal(ScalarValue::Int64(Some(0)), None);
+    let some = cardinality(resolver, array, schema)?.gt(none);
+    Ok(Expr::Case(datafusion::logical_expr::expr::Case {
+        expr: None,
+        when_then_expr: vec![(Box::new(some), Box::new(value))],
+        else_expr: None,
+    }))
+}
+
+/// The bounds of the one dimension, as text.
+fn dimensions(resolver: &Resolver<'_>, array: &Expr, schema: &DFSchema) -> Result<Expr, SqlError> {
+    let array = resolver.settle(array.clone(), schema)?;
+    let count = cardinality(resolver, &array, schema)?;
+    let count = resolver.coerce(count, &SqlType::Text, schema, Conversion::Explicit)?;
+    let text = |text: &str| Expr::Literal(ScalarValue::Utf8View(Some(text.to_owned())), None);
+    let bounds = datafusion::functions::expr_fn::concat(vec![text("[1:"), count, text("]")]);
+    let bounds = resolver.canonical(bounds, schema)?;
+    unless_empty(resolver, &array, bounds, schema)
 }
 
 fn constructor(

@@ -6,12 +6,21 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Case;
 use kappa_types::{SqlError, SqlState, SqlType};
 
-use super::Overload;
+use super::entry::Function;
 use crate::typing::{Resolver, typed_null};
 
-/// None of them is chosen by signature.
-pub(super) fn overloads() -> Vec<Overload> {
-    Vec::new()
+/// The functions of this family; none is chosen by signature.
+pub(super) fn functions() -> Vec<Function> {
+    vec![
+        Function::new("coalesce", "The first that is not NULL.", ("coalesce(NULL, 2, 3)", "2"))
+            .written(&["coalesce(any, …) → any"]),
+        Function::new("nullif", "The first, or NULL if both are equal.", ("nullif(1, 1)", "NULL"))
+            .written(&["nullif(any, any) → any"]),
+        Function::new("greatest", "The greatest that is not NULL.", ("greatest(1, NULL, 3)", "3"))
+            .written(&["greatest(any, …) → any"]),
+        Function::new("least", "The least that is not NULL.", ("least(1, NULL, 3)", "1"))
+            .written(&["least(any, …) → any"]),
+    ]
 }
 
 /// The expression of one of these functions; `None` for other names.

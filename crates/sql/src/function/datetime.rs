@@ -14,9 +14,10 @@ use kappa_types::text::{
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::arithmetic::out_of_range;
+use super::entry::Function;
 use super::kernel::Arguments;
 use super::rows::{map2, rows};
-use super::{FunctionContext, Kernel, KernelFunction, Overload, interval_parts};
+use super::{FunctionContext, Kernel, KernelFunction, interval_parts};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const SECOND_MICROS: i64 = 1_000_000;
@@ -29,39 +30,116 @@ const INTERVAL: SqlType = SqlType::Interval;
 type Micros = TimestampMicrosecondType;
 
 /// The functions of this family.
-pub(super) fn overloads() -> Vec<Overload> {
-    let mut all = Vec::new();
-    for time in [TIMESTAMP, TIMESTAMPTZ, SqlType::Date, SqlType::Time, INTERVAL] {
-        all.push(Overload::of("extract", &[TEXT, time.clone()], extract_type, extract));
-        all.push(Overload::new("date_part", &[TEXT, time], SqlType::Double, date_part));
-    }
-    all.push(Overload::new("date_trunc", &[TEXT, TIMESTAMP], TIMESTAMP, date_trunc));
-    all.push(Overload::rewrite("date_trunc", &[TEXT, TIMESTAMPTZ], trunc_in_session_zone));
-    for time in [TIMESTAMP, TIMESTAMPTZ] {
-        let bin = [INTERVAL, time.clone(), time.clone()];
-        all.push(Overload::new("date_bin", &bin, time.clone(), date_bin));
-        all.push(Overload::new("time_bucket", &bin, time.clone(), date_bin));
-        let bucket = [INTERVAL, time.clone()];
-        all.push(Overload::new("time_bucket", &bucket, time.clone(), time_bucket));
-        all.push(Overload::new("age", &[time.clone(), time], INTERVAL, age));
-    }
-    all.push(Overload::new("date_trunc", &[TEXT, INTERVAL], INTERVAL, trunc_interval));
-    all.push(Overload::new("date_trunc", &[TEXT, TIMESTAMPTZ, TEXT], TIMESTAMPTZ, trunc_in_zone));
-    all.push(Overload::new("timezone", &[TEXT, TIMESTAMP], TIMESTAMPTZ, zone_to_utc));
-    all.push(Overload::new("timezone", &[TEXT, TIMESTAMPTZ], TIMESTAMP, zone_to_local));
-    all.push(Overload::new("to_timestamp", &[SqlType::Double], TIMESTAMPTZ, to_timestamp));
-    let date = [SqlType::Integer, SqlType::Integer, SqlType::Integer];
-    all.push(Overload::new("make_date", &date, SqlType::Date, make_date));
-    let civil = [
-        SqlType::Integer,
-        SqlType::Integer,
-        SqlType::Integer,
-        SqlType::Integer,
-        SqlType::Integer,
-        SqlType::Double,
-    ];
-    all.push(Overload::new("make_timestamp", &civil, TIMESTAMP, make_timestamp));
+pub(super) fn functions() -> Vec<Function> {
+    let mut all = of_fields();
+    all.extend(of_bins());
+    all.extend(of_parts());
     all
+}
+
+/// Fields and truncation.
+fn of_fields() -> Vec<Function> {
+    let times = [TIMESTAMP, TIMESTAMPTZ, SqlType::Date, SqlType::Time, INTERVAL];
+    vec![
+        Function::new(
+            "extract",
+            "A field of it: century, day, decade, dow, doy, epoch, hour, isodow, isoyear, julian, \
+             microseconds, millennium, milliseconds, minute, month, quarter, second, timezone, \
+             timezone_hour, timezone_minute, week or year.",
+            ("extract(quarter FROM date '2030-05-17')", "2"),
+        )
+        .each(times.clone(), |f, t| f.takes_of(&[TEXT, t], extract_type, extract))
+        .written(&[
+            "extract(field FROM timestamp) → numeric",
+            "extract(field FROM timestamptz) → numeric",
+            "extract(field FROM date) → numeric",
+            "extract(field FROM time) → numeric",
+            "extract(field FROM interval) → numeric",
+        ]),
+        Function::new(
+            "date_part",
+            "As extract, as a double.",
+            ("date_part('dow', date '2030-05-17')", "5"),
+        )
+        .each(times, |f, t| f.takes(&[TEXT, t], SqlType::Double, date_part)),
+        Function::new(
+            "date_trunc",
+            "Cut to a unit, from microseconds to millennium; a timestamptz in the session's zone or the \
+             given one.",
+            ("date_trunc('hour', timestamp '2030-01-01 12:34:56')", "2030-01-01 12:00:00"),
+        )
+        .takes(&[TEXT, TIMESTAMP], TIMESTAMP, date_trunc)
+        .rewrites(&[TEXT, TIMESTAMPTZ], TIMESTAMPTZ, trunc_in_session_zone)
+        .takes(&[TEXT, TIMESTAMPTZ, TEXT], TIMESTAMPTZ, trunc_in_zone)
+        .takes(&[TEXT, INTERVAL], INTERVAL, trunc_interval),
+    ]
+}
+
+/// Bins, differences, zones.
+fn of_bins() -> Vec<Function> {
+    let both = [TIMESTAMP, TIMESTAMPTZ];
+    vec![
+        Function::new(
+            "date_bin",
+            "The beginning of the bin of a length it is in; bins are counted from the third argument.",
+            (
+                "date_bin('15 minutes', timestamp '2030-01-01 12:34', timestamp '2030-01-01 00:05')",
+                "2030-01-01 12:20:00",
+            ),
+        )
+        .each(both.clone(), |f, t| f.takes(&[INTERVAL, t.clone(), t.clone()], t, date_bin)),
+        Function::new(
+            "time_bucket",
+            "As date_bin; without the third argument bins are counted from 1970-01-01. Not in PostgreSQL.",
+            ("time_bucket('15 minutes', timestamp '2030-01-01 12:34')", "2030-01-01 12:30:00"),
+        )
+        .each(both.clone(), |f, t| {
+            f.takes(&[INTERVAL, t.clone()], t.clone(), time_bucket)
+                .takes(&[INTERVAL, t.clone(), t.clone()], t, date_bin)
+        }),
+        Function::new(
+            "age",
+            "The first less the second, in years, months, days and time.",
+            ("age(timestamp '2030-03-01', timestamp '2029-01-15')", "1 year 1 mon 17 days"),
+        )
+        .each(both, |f, t| f.takes(&[t.clone(), t], INTERVAL, age)),
+        Function::new(
+            "timezone",
+            "A timestamp as local time of a zone, or a moment as local time there: `AT TIME ZONE`.",
+            (
+                "timestamptz '2030-07-01 12:00:00+00' AT TIME ZONE 'Europe/Berlin'",
+                "2030-07-01 14:00:00",
+            ),
+        )
+        .takes(&[TEXT, TIMESTAMP], TIMESTAMPTZ, zone_to_utc)
+        .takes(&[TEXT, TIMESTAMPTZ], TIMESTAMP, zone_to_local)
+        .written(&[
+            "timestamp AT TIME ZONE text → timestamptz",
+            "timestamptz AT TIME ZONE text → timestamp",
+            "timezone(text, timestamp) → timestamptz",
+            "timezone(text, timestamptz) → timestamp",
+        ]),
+    ]
+}
+
+/// Times from their parts.
+fn of_parts() -> Vec<Function> {
+    const INTEGER: SqlType = SqlType::Integer;
+    let civil = [INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, SqlType::Double];
+    vec![
+        Function::new(
+            "make_date",
+            "From year, month and day.",
+            ("make_date(2030, 5, 17)", "2030-05-17"),
+        )
+        .takes(&[INTEGER, INTEGER, INTEGER], SqlType::Date, make_date),
+        Function::new(
+            "make_timestamp",
+            "From year, month, day, hour, minute and second.",
+            ("make_timestamp(2030, 5, 17, 12, 30, 1.5)", "2030-05-17 12:30:01.5"),
+        )
+        .takes(&civil, TIMESTAMP, make_timestamp),
+    ]
 }
 
 /// A value taken apart on the local calendar.
@@ -533,7 +611,7 @@ fn zone_to_local(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     })
 }
 
-fn to_timestamp(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+pub(super) fn seconds_to_timestamp(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let seconds = args.primitive::<Float64Type>(0);
     rows::<Micros>(args, |row| {
         let seconds = seconds.value(row);

@@ -8,32 +8,71 @@ use kappa_types::text::normalize_jsonb;
 use kappa_types::{SqlError, SqlState, SqlType};
 use serde_json::Value;
 
-use super::Overload;
+use super::entry::Function;
 use super::kernel::Arguments;
 use super::rows::{rows, rows_text};
 
 /// The functions of this family.
-pub(super) fn overloads() -> Vec<Overload> {
-    let mut all = Vec::new();
-    let path = SqlType::Array(Box::new(SqlType::Text));
-    for json in [SqlType::Json, SqlType::Jsonb] {
-        all.push(Overload::new("->", &[json.clone(), SqlType::Text], json.clone(), field));
-        all.push(Overload::new("->", &[json.clone(), SqlType::Integer], json.clone(), element));
-        all.push(Overload::new("->>", &[json.clone(), SqlType::Text], SqlType::Text, field));
-        all.push(Overload::new("->>", &[json.clone(), SqlType::Integer], SqlType::Text, element));
-        all.push(Overload::new("#>", &[json.clone(), path.clone()], json.clone(), at_path));
-        all.push(Overload::new("#>>", &[json.clone(), path.clone()], SqlType::Text, at_path));
-    }
-    for (name, json) in [("jsonb_typeof", SqlType::Jsonb), ("json_typeof", SqlType::Json)] {
-        all.push(Overload::new(name, &[json], SqlType::Text, type_of));
-    }
-    for (name, json) in
-        [("jsonb_array_length", SqlType::Jsonb), ("json_array_length", SqlType::Json)]
-    {
-        all.push(Overload::new(name, &[json], SqlType::Integer, array_length));
-    }
-    all.push(Overload::new("?", &[SqlType::Jsonb, SqlType::Text], SqlType::Boolean, has_key));
-    all
+pub(super) fn functions() -> Vec<Function> {
+    const TEXT: SqlType = SqlType::Text;
+    const INTEGER: SqlType = SqlType::Integer;
+    let path = || SqlType::Array(Box::new(TEXT));
+    let both = [SqlType::Json, SqlType::Jsonb];
+    vec![
+        Function::new(
+            "->",
+            "A field by name or an element counted from 0, as JSON.",
+            ("'{\"a\": [1, 2]}'::jsonb -> 'a'", "[1, 2]"),
+        )
+        .each(both.clone(), |f, t| {
+            f.takes(&[t.clone(), TEXT], t.clone(), field).takes(&[t.clone(), INTEGER], t, element)
+        }),
+        Function::new("->>", "The same, as text.", ("'{\"a\": \"x\"}'::jsonb ->> 'a'", "x"))
+            .each(both.clone(), |f, t| {
+                f.takes(&[t.clone(), TEXT], TEXT, field).takes(&[t, INTEGER], TEXT, element)
+            }),
+        Function::new(
+            "#>",
+            "What is at a path, as JSON.",
+            ("'{\"a\": {\"b\": [1]}}'::jsonb #> '{a,b}'", "[1]"),
+        )
+        .each(both.clone(), |f, t| f.takes(&[t.clone(), path()], t, at_path)),
+        Function::new(
+            "#>>",
+            "The same, as text.",
+            ("'{\"a\": {\"b\": [1]}}'::jsonb #>> '{a,b,0}'", "1"),
+        )
+        .each(both, |f, t| f.takes(&[t, path()], TEXT, at_path)),
+        Function::new(
+            "?",
+            "Whether it has a key or a text as an element.",
+            ("'{\"a\": 1}'::jsonb ? 'a'", "t"),
+        )
+        .takes(&[SqlType::Jsonb, TEXT], SqlType::Boolean, has_key),
+        Function::new(
+            "jsonb_typeof",
+            "object, array, string, number, boolean or null.",
+            ("jsonb_typeof('[1]')", "array"),
+        )
+        .takes(&[SqlType::Jsonb], TEXT, type_of),
+        Function::new("json_typeof", "The same of json.", ("json_typeof('1')", "number")).takes(
+            &[SqlType::Json],
+            TEXT,
+            type_of,
+        ),
+        Function::new(
+            "jsonb_array_length",
+            "How many elements an array has.",
+            ("jsonb_array_length('[1, 2]')", "2"),
+        )
+        .takes(&[SqlType::Jsonb], INTEGER, array_length),
+        Function::new(
+            "json_array_length",
+            "The same of json.",
+            ("json_array_length('[1, 2]')", "2"),
+        )
+        .takes(&[SqlType::Json], INTEGER, array_length),
+    ]
 }
 
 fn parse(text: &str) -> Result<Value, SqlError> {

@@ -5,97 +5,160 @@ use arrow::datatypes::{Decimal128Type, Float32Type, Float64Type, Int16Type, Int3
 use datafusion::common::ScalarValue;
 use kappa_types::{SqlError, SqlState, SqlType};
 
+use super::Kernel;
 use super::arithmetic::{division_by_zero, float_overflow, negate, out_of_range};
 use super::decimal::{self, WORKING_PRECISION, rescale, scale_of};
+use super::entry::Function;
 use super::kernel::Arguments;
 use super::rows::{map1, map2, rows};
-use super::{Kernel, Overload};
 
 const NUMERIC: SqlType = SqlType::Numeric(None);
+const INTEGER: SqlType = SqlType::Integer;
+const DOUBLE: SqlType = SqlType::Double;
+const INTEGERS: [SqlType; 3] = [SqlType::SmallInt, INTEGER, SqlType::BigInt];
 const NUMBERS: [SqlType; 6] =
     [SqlType::SmallInt, SqlType::Integer, SqlType::BigInt, NUMERIC, SqlType::Real, SqlType::Double];
 
 /// The functions of this family.
-pub(super) fn overloads() -> Vec<Overload> {
-    let mut all = Vec::new();
-    for number in NUMBERS {
-        all.push(Overload::of("abs", std::slice::from_ref(&number), same, abs));
-        all.push(Overload::of("unary -", std::slice::from_ref(&number), same, negate));
-    }
-    all.push(Overload::new("unary -", &[SqlType::Interval], SqlType::Interval, negate));
-    all.extend(integer_overloads());
-    all.push(Overload::of("mod", &[NUMERIC, NUMERIC], wider, numeric_modulo));
-    all.push(Overload::new("div", &[NUMERIC, NUMERIC], numeric(0), numeric_div));
-    for (name, exact, float) in [
-        ("floor", floor as Kernel, floor_double as Kernel),
-        ("ceil", ceil, ceil_double),
-        ("ceiling", ceil, ceil_double),
-        ("round", round, round_double),
-        ("trunc", trunc, trunc_double),
-    ] {
-        all.push(Overload::new(name, &[NUMERIC], numeric(0), exact));
-        all.push(Overload::new(name, &[SqlType::Double], SqlType::Double, float));
-    }
-    let digits = [NUMERIC, SqlType::Integer];
-    all.push(Overload::of("round", &digits, with_digits, round_digits));
-    all.push(Overload::of("trunc", &digits, with_digits, trunc_digits));
-    all.push(Overload::new("sign", &[NUMERIC], numeric(0), sign));
-    all.push(Overload::new("sign", &[SqlType::Double], SqlType::Double, sign_double));
-    for name in ["power", "pow"] {
-        all.push(Overload::new(name, &[NUMERIC, NUMERIC], NUMERIC, decimal::power));
-        let doubles = [SqlType::Double, SqlType::Double];
-        all.push(Overload::new(name, &doubles, SqlType::Double, power_double));
-    }
-    all.push(Overload::new("sqrt", &[NUMERIC], NUMERIC, sqrt));
-    all.push(Overload::new("sqrt", &[SqlType::Double], SqlType::Double, sqrt_double));
-    all.push(Overload::new("exp", &[NUMERIC], NUMERIC, exp));
-    all.push(Overload::new("exp", &[SqlType::Double], SqlType::Double, exp_double));
-    for (name, exact, float) in [
-        ("ln", ln as Kernel, ln_double as Kernel),
-        ("log", log10, log10_double),
-        ("log10", log10, log10_double),
-    ] {
-        all.push(Overload::new(name, &[NUMERIC], NUMERIC, exact));
-        all.push(Overload::new(name, &[SqlType::Double], SqlType::Double, float));
-    }
-    all.push(Overload::new("log", &[NUMERIC, NUMERIC], NUMERIC, log_base));
-    all.push(Overload::new(
-        "width_bucket",
-        &[SqlType::Double, SqlType::Double, SqlType::Double, SqlType::Integer],
-        SqlType::Integer,
-        width_bucket,
-    ));
+pub(super) fn functions() -> Vec<Function> {
+    let mut all = on_integers();
+    all.extend(of_parts());
+    all.extend(of_powers());
     all
 }
 
-fn integer_overloads() -> Vec<Overload> {
-    let mut all = Vec::new();
-    for integer in [SqlType::SmallInt, SqlType::Integer, SqlType::BigInt] {
-        let pair = [integer.clone(), integer.clone()];
-        all.push(Overload::new("mod", &pair, integer.clone(), modulo));
-        all.push(Overload::new(
-            "unary ~",
-            std::slice::from_ref(&integer),
-            integer.clone(),
-            bit_not,
-        ));
-        all.push(Overload::new("&", &pair, integer.clone(), bit_and));
-        all.push(Overload::new("|", &pair, integer.clone(), bit_or));
-        all.push(Overload::new("#", &pair, integer.clone(), bit_xor));
-        let shift = [integer.clone(), SqlType::Integer];
-        all.push(Overload::new("<<", &shift, integer.clone(), shift_left));
-        all.push(Overload::new(">>", &shift, integer.clone(), shift_right));
-    }
-    for (name, integer) in [
-        ("gcd", SqlType::Integer),
-        ("gcd", SqlType::BigInt),
-        ("lcm", SqlType::Integer),
-        ("lcm", SqlType::BigInt),
-    ] {
-        let kernel: Kernel = if name == "gcd" { gcd } else { lcm };
-        all.push(Overload::new(name, &[integer.clone(), integer.clone()], integer, kernel));
-    }
-    all
+/// Signs, remainders and bits.
+fn on_integers() -> Vec<Function> {
+    let pair = |t: &SqlType| [t.clone(), t.clone()];
+    vec![
+        Function::new("abs", "How far from zero.", ("abs(-7)", "7"))
+            .each(NUMBERS, |f, t| f.takes_of(&[t], same, abs)),
+        Function::new("unary -", "The opposite.", ("- (3)", "-3"))
+            .each(NUMBERS, |f, t| f.takes_of(&[t], same, negate))
+            .takes(&[SqlType::Interval], SqlType::Interval, negate),
+        Function::new(
+            "mod",
+            "What a division leaves, with the sign of the first.",
+            ("mod(-7, 3)", "-1"),
+        )
+        .each(INTEGERS, |f, t| f.takes(&pair(&t), t, modulo))
+        .takes_of(&[NUMERIC, NUMERIC], wider, numeric_modulo),
+        Function::new("div", "The quotient without its fraction.", ("div(7.5, 2)", "3")).takes(
+            &[NUMERIC, NUMERIC],
+            numeric(0),
+            numeric_div,
+        ),
+        Function::new("sign", "-1, 0 or 1.", ("sign(-3.2)", "-1"))
+            .takes(&[NUMERIC], numeric(0), sign)
+            .takes(&[DOUBLE], DOUBLE, sign_double),
+        Function::new("gcd", "The greatest common divisor.", ("gcd(12, 18)", "6"))
+            .each([INTEGER, SqlType::BigInt], |f, t| f.takes(&pair(&t), t, gcd)),
+        Function::new("lcm", "The least common multiple.", ("lcm(4, 6)", "12"))
+            .each([INTEGER, SqlType::BigInt], |f, t| f.takes(&pair(&t), t, lcm)),
+        Function::new(
+            "factorial",
+            "The product of the numbers up to it, at most 20!.",
+            ("factorial(5)", "120"),
+        )
+        .written(&["factorial(bigint) → bigint"]),
+        Function::new("unary ~", "Each bit the other way.", ("~5", "-6"))
+            .each(INTEGERS, |f, t| f.takes(std::slice::from_ref(&t), t.clone(), bit_not)),
+        Function::new("&", "The bits that both have.", ("91 & 15", "11"))
+            .each(INTEGERS, |f, t| f.takes(&pair(&t), t, bit_and)),
+        Function::new("|", "The bits that either has.", ("32 | 3", "35"))
+            .each(INTEGERS, |f, t| f.takes(&pair(&t), t, bit_or)),
+        Function::new("#", "The bits that only one has.", ("17 # 5", "20"))
+            .each(INTEGERS, |f, t| f.takes(&pair(&t), t, bit_xor)),
+        Function::new("<<", "Bits moved to the left.", ("1 << 4", "16"))
+            .each(INTEGERS, |f, t| f.takes(&[t.clone(), INTEGER], t, shift_left)),
+        Function::new(">>", "Bits moved to the right.", ("8 >> 2", "2"))
+            .each(INTEGERS, |f, t| f.takes(&[t.clone(), INTEGER], t, shift_right)),
+    ]
+}
+
+/// Rounding.
+fn of_parts() -> Vec<Function> {
+    let digits = [NUMERIC, INTEGER];
+    let both = |function: Function, exact: Kernel, float: Kernel| {
+        function.takes(&[NUMERIC], numeric(0), exact).takes(&[DOUBLE], DOUBLE, float)
+    };
+    let ceil_entry =
+        Function::new("ceil", "The next whole number not below.", ("ceil(-1.5)", "-1"))
+            .also("ceiling");
+    let round_doc = "To so many digits behind the point, before it if negative. A numeric half is \
+                     rounded away from zero, a double one to the even neighbour.";
+    let round_entry = Function::new("round", round_doc, ("round(1234.567, -2)", "1200"));
+    let trunc_entry = Function::new(
+        "trunc",
+        "Cut, toward zero, to so many digits behind the point.",
+        ("trunc(1234.567, 1)", "1234.5"),
+    );
+    vec![
+        both(
+            Function::new("floor", "The next whole number not above.", ("floor(-1.5)", "-2")),
+            floor,
+            floor_double,
+        ),
+        both(ceil_entry, ceil, ceil_double),
+        both(round_entry, round, round_double).takes_of(&digits, with_digits, round_digits),
+        both(trunc_entry, trunc, trunc_double).takes_of(&digits, with_digits, trunc_digits),
+        Function::new(
+            "width_bucket",
+            "In which of so many equal parts of a range a number lies; 0 is below, one more above.",
+            ("width_bucket(5.35, 0.024, 10.06, 5)", "3"),
+        )
+        .takes(&[DOUBLE, DOUBLE, DOUBLE, INTEGER], INTEGER, width_bucket),
+    ]
+}
+
+/// Powers, roots, logarithms, and chance.
+fn of_powers() -> Vec<Function> {
+    let both = |function: Function, exact: Kernel, float: Kernel| {
+        function.takes(&[NUMERIC], NUMERIC, exact).takes(&[DOUBLE], DOUBLE, float)
+    };
+    vec![
+        Function::new("power", "The first to the power of the second.", ("power(2, 10)", "1024"))
+            .also("pow")
+            .takes(&[NUMERIC, NUMERIC], NUMERIC, decimal::power)
+            .takes(&[DOUBLE, DOUBLE], DOUBLE, power_double),
+        both(
+            Function::new("sqrt", "The square root.", ("sqrt(2)", "1.4142135623730951")),
+            sqrt,
+            sqrt_double,
+        ),
+        Function::new("cbrt", "The cube root.", ("cbrt(-8)", "-2")).takes(&[DOUBLE], DOUBLE, cbrt),
+        both(
+            Function::new("exp", "e to the power of it.", ("exp(1)", "2.718281828459045")),
+            exp,
+            exp_double,
+        ),
+        both(
+            Function::new("ln", "The natural logarithm.", ("ln(2)", "0.6931471805599453")),
+            ln,
+            ln_double,
+        ),
+        both(
+            Function::new(
+                "log",
+                "The logarithm to base 10; of two numbers, the first is the base.",
+                ("log(2, 8)", "3"),
+            ),
+            log10,
+            log10_double,
+        )
+        .takes(&[NUMERIC, NUMERIC], NUMERIC, log_base),
+        both(
+            Function::new("log10", "The logarithm to base 10.", ("log10(1000)", "3")),
+            log10,
+            log10_double,
+        ),
+        Function::new(
+            "random",
+            "A number from 0 to below 1, another for each row; not in views.",
+            ("random() < 1", "t"),
+        )
+        .written(&["random() → double precision"]),
+    ]
 }
 
 const fn numeric(scale: i8) -> SqlType {
@@ -418,6 +481,10 @@ fn exp_of(value: f64) -> Result<f64, SqlError> {
 
 fn exp(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     through_double(args, exp_of)
+}
+
+fn cbrt(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    double(args, |value| Ok(value.cbrt()))
 }
 
 fn exp_double(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {

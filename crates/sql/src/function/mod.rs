@@ -1,6 +1,7 @@
 //! SQL functions and operators with PostgreSQL's names, types, values and errors.
 //!
-//! One file per family; each gives a list of [`Overload`]s, and [`registry`] is the list of lists.
+//! One file per family; each gives a list of [`entry::Function`]s, and [`registry`] is the list of lists.
+//! `docs/reference/functions.md` is written from them.
 //! A name that no family has is looked up among DataFusion's functions.
 
 mod aggregate;
@@ -10,6 +11,7 @@ mod aggregate_exact;
 mod aggregate_extreme;
 mod aggregate_float;
 mod aggregate_spread;
+mod angle;
 mod arithmetic;
 mod array;
 mod call;
@@ -18,6 +20,7 @@ mod conditional;
 mod context;
 mod datetime;
 mod decimal;
+mod entry;
 mod interval;
 mod json;
 mod jsonb_order;
@@ -27,14 +30,17 @@ mod order;
 mod overload;
 mod pattern;
 mod preview;
+mod reference;
 mod registry;
 mod rows;
 mod special;
+mod table;
 mod template;
 mod template_read;
 mod template_write;
 mod text;
 mod to_char;
+mod window;
 
 pub(crate) use aggregate::{choose_aggregate, least_form};
 pub(crate) use aggregate_call::{AggregateCall, called_aggregate};
@@ -54,5 +60,6 @@ pub(crate) use order::{
 pub(crate) use overload::{
     Body, Overload, Returns, choose_overload, undefined as undefined_function,
 };
+pub use reference::{FunctionFamily, FunctionInfo};
 pub use registry::FunctionRegistry;
 pub(crate) use special::special;

@@ -32,6 +32,8 @@ pub(crate) enum Body {
     Kernel(Kernel),
     /// Another expression over the converted arguments.
     Rewrite(fn(Vec<Expr>, &FunctionContext) -> Result<Expr, SqlError>),
+    /// An error: PostgreSQL has it and we do not.
+    Refuse(fn() -> SqlError),
 }
 
 /// One signature of a function name.
@@ -41,8 +43,6 @@ pub(crate) struct Overload {
     pub(crate) name: &'static str,
     /// The arguments.
     pub(crate) arguments: Vec<Argument>,
-    /// Whether the last argument may stand any number of times, none included.
-    pub(crate) variadic: bool,
     /// The type of the result.
     pub(crate) returns: Returns,
     /// How the result comes about.
@@ -50,61 +50,9 @@ pub(crate) struct Overload {
 }
 
 impl Overload {
-    /// A signature of plain types.
-    pub(crate) fn new(
-        name: &'static str,
-        arguments: &[SqlType],
-        returns: SqlType,
-        kernel: Kernel,
-    ) -> Self {
-        Self {
-            name,
-            arguments: arguments.iter().cloned().map(Argument::Is).collect(),
-            variadic: false,
-            returns: Returns::Is(returns),
-            body: Body::Kernel(kernel),
-        }
-    }
-
-    /// A signature whose result type depends on the arguments.
-    pub(crate) fn of(
-        name: &'static str,
-        arguments: &[SqlType],
-        returns: fn(&[SqlType], &[Option<ScalarValue>]) -> SqlType,
-        kernel: Kernel,
-    ) -> Self {
-        Self { returns: Returns::Of(returns), ..Self::new(name, arguments, SqlType::Text, kernel) }
-    }
-
-    /// A signature that is another expression.
-    pub(crate) fn rewrite(
-        name: &'static str,
-        arguments: &[SqlType],
-        rewrite: fn(Vec<Expr>, &FunctionContext) -> Result<Expr, SqlError>,
-    ) -> Self {
-        Self {
-            name,
-            arguments: arguments.iter().cloned().map(Argument::Is).collect(),
-            variadic: false,
-            returns: Returns::Is(SqlType::Text),
-            body: Body::Rewrite(rewrite),
-        }
-    }
-
-    /// Argument number `index` of a call with `count` arguments.
+    /// Argument number `index`.
     fn argument(&self, index: usize) -> Option<&Argument> {
-        match self.arguments.get(index) {
-            None if self.variadic => self.arguments.last(),
-            found => found,
-        }
-    }
-
-    fn takes(&self, count: usize) -> bool {
-        if self.variadic {
-            count + 1 >= self.arguments.len()
-        } else {
-            count == self.arguments.len()
-        }
+        self.arguments.get(index)
     }
 
     /// The types to which the arguments of a call are converted.
@@ -143,7 +91,7 @@ pub(crate) fn choose_overload(
     types: &[Type],
 ) -> Result<usize, SqlError> {
     let possible: Vec<usize> = (0..overloads.len())
-        .filter(|index| overloads[*index].takes(types.len()))
+        .filter(|index| overloads[*index].arguments.len() == types.len())
         .filter(|index| {
             let overload = &overloads[*index];
             types.iter().enumerate().all(|(i, given)| is_possible(overload.argument(i), given))

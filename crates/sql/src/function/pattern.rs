@@ -3,20 +3,81 @@
 use arrow::array::ArrayRef;
 use kappa_types::{SqlError, SqlState, SqlType};
 
-use super::Overload;
+use super::entry::Function;
 use super::kernel::Arguments;
 use super::rows::{rows_boolean, rows_text};
 
 const TEXT: SqlType = SqlType::Text;
 
 /// The functions of this family.
-pub(super) fn overloads() -> Vec<Overload> {
+pub(super) fn functions() -> Vec<Function> {
     vec![
-        Overload::new("like_escape", &[TEXT, TEXT], TEXT, like_escape),
-        Overload::new("similar_to", &[TEXT, TEXT], SqlType::Boolean, similar_to),
-        Overload::new("regexp_like", &[TEXT, TEXT], SqlType::Boolean, regexp_like),
-        Overload::new("^@", &[TEXT, TEXT], SqlType::Boolean, starts_with),
-        Overload::new("starts_with", &[TEXT, TEXT], SqlType::Boolean, starts_with),
+        Function::new(
+            "^@",
+            "Whether the first begins with the second.",
+            ("starts_with('hello', 'he')", "t"),
+        )
+        .also("starts_with")
+        .takes(&[TEXT, TEXT], SqlType::Boolean, starts_with)
+        .written(&["text ^@ text → boolean", "starts_with(text, text) → boolean"]),
+        Function::new(
+            "similar_to",
+            "Whether all of it matches an SQL pattern: %, _, and |, *, +, ?, ( ) and [ ].",
+            ("'abc' SIMILAR TO '(a|x)%'", "t"),
+        )
+        .takes(&[TEXT, TEXT], SqlType::Boolean, similar_to)
+        .written(&["text SIMILAR TO text [ESCAPE text] → boolean"]),
+        Function::new(
+            "like_escape",
+            "A LIKE pattern with another escape character, as one with the backslash.",
+            ("'10%' LIKE '10#%' ESCAPE '#'", "t"),
+        )
+        .takes(&[TEXT, TEXT], TEXT, like_escape)
+        .written(&["text [NOT] LIKE text ESCAPE text → boolean", "like_escape(text, text) → text"]),
+        Function::new(
+            "regexp_like",
+            "Whether a regular expression matches somewhere. There are no back references and no \
+             look-around, here and below.",
+            ("regexp_like('Hello', 'l+')", "t"),
+        )
+        .takes(&[TEXT, TEXT], SqlType::Boolean, regexp_like),
+        Function::new(
+            "regexp_match",
+            "The groups of the first match, or all of it if there are none; NULL without a match.",
+            ("regexp_match('foobar', '(o)(b)')", "{o,b}"),
+        )
+        .written(&[
+            "regexp_match(text, pattern) → text[]",
+            "regexp_match(text, pattern, flags) → text[]",
+        ]),
+        Function::new(
+            "regexp_replace",
+            "The first match replaced, or with flag g every one; \\1 to \\9 are the groups.",
+            ("regexp_replace('foobar', '(o)(b)', '\\2\\1')", "foboar"),
+        )
+        .written(&[
+            "regexp_replace(text, pattern, text) → text",
+            "regexp_replace(text, pattern, text, flags) → text",
+        ]),
+        Function::new(
+            "regexp_count",
+            "How often it matches.",
+            ("regexp_count('abcabc', 'b')", "2"),
+        )
+        .written(&[
+            "regexp_count(text, pattern) → integer",
+            "regexp_count(text, pattern, start) → integer",
+            "regexp_count(text, pattern, start, flags) → integer",
+        ]),
+        Function::new(
+            "regexp_instr",
+            "Where a match begins, from 1; 0 if nowhere.",
+            ("regexp_instr('abcabc', 'c', 4)", "6"),
+        )
+        .written(&[
+            "regexp_instr(text, pattern) → integer",
+            "regexp_instr(text, pattern, start) → integer",
+        ]),
     ]
 }
 

@@ -6,41 +6,99 @@ use std::sync::{Arc, LazyLock};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-use super::{Overload, array, conditional, datetime, json, math, pattern, text, to_char};
+use super::entry::Function;
+use super::reference::Documented;
+use super::{
+    Overload, aggregate, angle, array, conditional, datetime, json, math, pattern, special, table,
+    text, to_char, window,
+};
 
-/// The functions of ours, one list per family.
+/// The functions of a family, with what the reference calls it.
+type Family = (&'static str, fn() -> Vec<Function>);
+
+/// The list of lists: families of scalar functions.
+pub(super) const SCALARS: [Family; 10] = [
+    ("Numbers", math::functions),
+    ("Angles", angle::functions),
+    ("Text", text::functions),
+    ("Patterns", pattern::functions),
+    ("Dates and times", datetime::functions),
+    ("Templates of times", to_char::functions),
+    ("The moment and the session", special::functions),
+    ("Conditions", conditional::functions),
+    ("Arrays", array::functions),
+    ("JSON", json::functions),
+];
+/// Aggregate functions.
+pub(super) const AGGREGATES: Family = ("Aggregates", aggregate::functions);
+/// Window functions.
+pub(super) const WINDOWS: Family = ("Window functions", window::functions);
+/// Functions in FROM.
+pub(super) const TABLES: Family = ("Functions in FROM", table::functions);
+
+/// The signatures of ours by name.
 static OVERLOADS: LazyLock<HashMap<&'static str, Vec<Overload>>> = LazyLock::new(|| {
-    let families: [fn() -> Vec<Overload>; 8] = [
-        math::overloads,
-        text::overloads,
-        pattern::overloads,
-        datetime::overloads,
-        conditional::overloads,
-        array::overloads,
-        json::overloads,
-        to_char::overloads,
-    ];
     let mut names: HashMap<&'static str, Vec<Overload>> = HashMap::new();
-    for overload in families.into_iter().flat_map(|family| family()) {
-        names.entry(overload.name).or_default().push(overload);
+    for function in SCALARS.iter().flat_map(|(_, family)| family()) {
+        if function.overloads.is_empty() {
+            continue;
+        }
+        for name in &function.names {
+            let named = function.overloads.iter().map(|o| Overload { name, ..o.clone() });
+            names.entry(name).or_default().extend(named);
+        }
     }
     names
 });
 
-/// Functions of DataFusion that a name of PostgreSQL does not mean, or that have no meaning here.
-const HIDDEN: [&str; 12] = [
-    "now",
-    "to_timestamp_nanos",
-    "to_timestamp_millis",
-    "to_timestamp_micros",
+/// Functions of DataFusion that a name of PostgreSQL does not mean, or that have no meaning here:
+/// they are about other types than those of SQL, about files, or about DataFusion itself.
+const HIDDEN: [&str; 45] = [
+    "arrays_zip",
     "arrow_cast",
-    "arrow_typeof",
+    "arrow_field",
     "arrow_metadata",
-    "version",
+    "arrow_try_cast",
+    "arrow_typeof",
+    "cast_to_type",
     "current_date",
     "current_time",
+    "date_format",
+    "datepart",
+    "datetrunc",
+    "element_at",
+    "file_row_index",
+    "from_unixtime",
+    "generate_series",
+    "get_field",
+    "input_file_name",
+    "array_dims",
+    "list_dims",
+    "list_zip",
+    "make_time",
+    "map",
+    "map_entries",
+    "map_extract",
+    "map_keys",
+    "map_values",
+    "named_struct",
+    "now",
+    "row",
+    "struct",
+    "to_local_time",
+    "to_time",
+    "to_timestamp_micros",
+    "to_timestamp_millis",
+    "to_timestamp_nanos",
+    "to_timestamp_seconds",
     "to_unixtime",
-    "arrow_try_cast",
+    "today",
+    "try_cast_to_type",
+    "union_extract",
+    "union_tag",
+    "uuid",
+    "version",
+    "with_metadata",
 ];
 
 /// Every function a statement can call, by name.
@@ -62,6 +120,17 @@ impl FunctionRegistry {
                 .chain(function.aliases().iter().map(String::as_str));
             for name in names.filter(|name| !HIDDEN.contains(name)) {
                 scalars.insert(name.to_owned(), Arc::clone(&function));
+            }
+        }
+        // PostgreSQL's mean every element that is equal, DataFusion's the first.
+        for (name, of) in [
+            ("array_remove", "array_remove_all"),
+            ("list_remove", "array_remove_all"),
+            ("array_replace", "array_replace_all"),
+            ("list_replace", "array_replace_all"),
+        ] {
+            if let Some(function) = scalars.get(of).map(Arc::clone) {
+                scalars.insert(name.to_owned(), function);
             }
         }
         for function in extra {
@@ -117,19 +186,27 @@ impl FunctionRegistry {
             && !OVERLOADS.contains_key(name)
     }
 
-    /// All names, for `\df` and the reference.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        OVERLOADS.keys().copied().chain(self.scalars.keys().map(String::as_str))
+    /// All scalar functions of DataFusion and of the caller, with their documentation.
+    pub(super) fn documented_scalars(&self) -> impl Iterator<Item = Documented<'_>> {
+        self.scalars.iter().map(|(name, function)| Documented {
+            name,
+            of: function.name(),
+            documentation: function.documentation(),
+        })
     }
 
-    /// All aggregate functions by name.
-    pub fn aggregate_names(&self) -> impl Iterator<Item = &str> {
-        self.aggregates.keys().map(String::as_str)
-    }
-
-    /// All window functions by name.
-    pub fn window_names(&self) -> impl Iterator<Item = &str> {
-        self.windows.keys().map(String::as_str)
+    /// All aggregate and window functions, with their documentation.
+    pub(super) fn documented_aggregates(&self) -> impl Iterator<Item = Documented<'_>> {
+        let aggregates = self.aggregates.iter().map(|(name, function)| Documented {
+            name,
+            of: function.name(),
+            documentation: function.documentation(),
+        });
+        aggregates.chain(self.windows.iter().map(|(name, function)| Documented {
+            name,
+            of: function.name(),
+            documentation: function.documentation(),
+        }))
     }
 }
 

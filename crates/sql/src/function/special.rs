@@ -7,7 +7,51 @@ use datafusion::logical_expr::{Expr, lit};
 use kappa_types::{SqlError, SqlType};
 
 use super::conditional::conditional;
+use super::entry::Function;
 use crate::typing::{Conversion, Resolver};
+
+/// The functions of this family; none is chosen by signature.
+pub(super) fn functions() -> Vec<Function> {
+    vec![
+        Function::new(
+            "now",
+            "When the transaction began. None of these can be in a view.",
+            ("now() = current_timestamp", "t"),
+        )
+        .also("current_timestamp")
+        .also("transaction_timestamp")
+        .also("statement_timestamp")
+        .also("clock_timestamp")
+        .written(&["now() → timestamptz", "current_timestamp → timestamptz"]),
+        Function::new(
+            "localtimestamp",
+            "The same as local time of the session's zone.",
+            ("localtimestamp = now()::timestamp", "t"),
+        )
+        .written(&["localtimestamp → timestamp"]),
+        Function::new("current_date", "Its date.", ("current_date = now()::date", "t"))
+            .written(&["current_date → date"]),
+        Function::new("localtime", "Its time of day.", ("localtime = now()::time", "t"))
+            .also("current_time")
+            .written(&["localtime → time"]),
+        Function::new("pg_typeof", "The type of a value.", ("pg_typeof(1.5)", "numeric"))
+            .written(&["pg_typeof(any) → regtype"]),
+        Function::new(
+            "gen_random_uuid",
+            "A random UUID, of version 4.",
+            ("length(gen_random_uuid()::text)", "36"),
+        )
+        .written(&["gen_random_uuid() → uuid"]),
+        Function::new(
+            "nextval",
+            "There are no sequences.",
+            ("nextval('s')", "ERROR:  sequences are not supported"),
+        )
+        .also("currval")
+        .also("lastval")
+        .also("setval"),
+    ]
+}
 
 /// The expression of one of these functions over resolved arguments; `None` for other names.
 pub(crate) fn special(
@@ -49,6 +93,25 @@ pub(crate) fn special(
             return Err(SqlError::unsupported(
                 "sequences are not supported",
                 "Give the values yourself; sequences come later.",
+            ));
+        }
+        ("regexp_count" | "regexp_instr", args) => {
+            let Some(function) = resolver.foreign_function(name) else { return Ok(None) };
+            let args = args.iter().map(|arg| resolver.settle(arg.clone(), schema));
+            let args = args.collect::<Result<Vec<_>, _>>()?;
+            let count = resolver.foreign(&function, args, schema)?;
+            resolver.coerce(count, &SqlType::Integer, schema, Conversion::Explicit)?
+        }
+        ("generate_series", _) => {
+            return Err(SqlError::unsupported(
+                "generate_series is a function in FROM",
+                "Write SELECT … FROM generate_series(…).",
+            ));
+        }
+        ("row", _) => {
+            return Err(SqlError::unsupported(
+                "row values are not supported",
+                "Select the columns one by one.",
             ));
         }
         (

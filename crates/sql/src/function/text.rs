@@ -1,12 +1,12 @@
-//! Text functions that DataFusion has not, or has with another meaning.
+//! Text functions; some are computed by DataFusion, those that it has not or means differently here.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BinaryArray};
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{Int32Type, Int64Type};
 use kappa_types::{SqlError, SqlState, SqlType};
 
-use super::Overload;
+use super::entry::Function;
 use super::kernel::Arguments;
 use super::rows::{rows, rows_text};
 
@@ -14,30 +14,220 @@ const TEXT: SqlType = SqlType::Text;
 const INTEGER: SqlType = SqlType::Integer;
 
 /// The functions of this family.
-pub(super) fn overloads() -> Vec<Overload> {
+#[expect(clippy::too_many_lines, reason = "a list")]
+pub(super) fn functions() -> Vec<Function> {
     vec![
-        Overload::new("length", &[TEXT], INTEGER, length),
-        Overload::new("length", &[SqlType::Bytea], INTEGER, length_bytes),
-        Overload::new("char_length", &[TEXT], INTEGER, length),
-        Overload::new("character_length", &[TEXT], INTEGER, length),
-        Overload::new("octet_length", &[TEXT], INTEGER, octets),
-        Overload::new("octet_length", &[SqlType::Bytea], INTEGER, length_bytes),
-        Overload::new("bit_length", &[TEXT], INTEGER, bits),
-        Overload::new("||", &[SqlType::Bytea, SqlType::Bytea], SqlType::Bytea, concat_bytes),
-        Overload::new("substr", &[TEXT, INTEGER], TEXT, substring_from),
-        Overload::new("substr", &[TEXT, INTEGER, INTEGER], TEXT, substring_for),
-        Overload::new("substring", &[TEXT, INTEGER], TEXT, substring_from),
-        Overload::new("substring", &[TEXT, INTEGER, INTEGER], TEXT, substring_for),
-        Overload::new("substring", &[TEXT, TEXT], TEXT, substring_pattern),
-        Overload::new("position", &[TEXT, TEXT], INTEGER, position),
-        Overload::new("strpos", &[TEXT, TEXT], INTEGER, strpos),
-        Overload::new("left", &[TEXT, INTEGER], TEXT, left),
-        Overload::new("right", &[TEXT, INTEGER], TEXT, right),
-        Overload::new("split_part", &[TEXT, TEXT, INTEGER], TEXT, split_part),
-        Overload::new("repeat", &[TEXT, INTEGER], TEXT, repeat),
-        Overload::new("quote_ident", &[TEXT], TEXT, quote_ident),
-        Overload::new("quote_literal", &[TEXT], TEXT, quote_literal),
-        Overload::new("initcap", &[TEXT], TEXT, initcap),
+        Function::new(
+            "length",
+            "How many characters a text has, or bytes a bytea.",
+            ("length('straße')", "6"),
+        )
+        .takes(&[TEXT], INTEGER, length)
+        .takes(&[SqlType::Bytea], INTEGER, length_bytes),
+        Function::new("char_length", "How many characters a text has.", ("char_length('€')", "1"))
+            .also("character_length")
+            .takes(&[TEXT], INTEGER, length),
+        Function::new("octet_length", "How many bytes it has.", ("octet_length('€')", "3"))
+            .takes(&[TEXT], INTEGER, octets)
+            .takes(&[SqlType::Bytea], INTEGER, length_bytes),
+        Function::new("bit_length", "How many bits it has.", ("bit_length('abc')", "24"))
+            .takes(&[TEXT], INTEGER, bits),
+        Function::new(
+            "||",
+            "One after the other; text takes a value of any type on its other side.",
+            ("'a' || 1", "a1"),
+        )
+        .takes(&[SqlType::Bytea, SqlType::Bytea], SqlType::Bytea, concat_bytes)
+        .written(&["text || any → text", "any || text → text", "bytea || bytea → bytea"]),
+        Function::new(
+            "concat",
+            "All arguments as text, one after the other; NULL is left out.",
+            ("concat('a', NULL, 1, true)", "a1t"),
+        )
+        .written(&["concat(any, …) → text"]),
+        Function::new(
+            "concat_ws",
+            "All arguments after the first as text, with the first between them; NULL is left out.",
+            ("concat_ws('-', 'a', NULL, 'b')", "a-b"),
+        )
+        .written(&["concat_ws(text, any, …) → text"]),
+        Function::new("lower", "All letters small.", ("lower('ABC')", "abc"))
+            .written(&["lower(text) → text"]),
+        Function::new("upper", "All letters capital.", ("upper('abc')", "ABC"))
+            .written(&["upper(text) → text"]),
+        Function::new(
+            "initcap",
+            "The first letter of each word capital, all others small.",
+            ("initcap('hello wORLD')", "Hello World"),
+        )
+        .takes(&[TEXT], TEXT, initcap),
+        Function::new(
+            "substring",
+            "The characters from a position, counted from 1, at most so many; or what matches a \
+             regular expression, its first group if it has one.",
+            ("substring('abcdef' FROM 2 FOR 3)", "bcd"),
+        )
+        .takes(&[TEXT, INTEGER], TEXT, substring_from)
+        .takes(&[TEXT, INTEGER, INTEGER], TEXT, substring_for)
+        .takes(&[TEXT, TEXT], TEXT, substring_pattern)
+        .written(&[
+            "substring(text FROM integer) → text",
+            "substring(text FROM integer FOR integer) → text",
+            "substring(text FROM pattern) → text",
+            "substring(text, integer) → text",
+            "substring(text, integer, integer) → text",
+            "substring(text, pattern) → text",
+        ]),
+        Function::new("substr", "As substring with positions.", ("substr('abcdef', 2, 3)", "bcd"))
+            .takes(&[TEXT, INTEGER], TEXT, substring_from)
+            .takes(&[TEXT, INTEGER, INTEGER], TEXT, substring_for),
+        Function::new(
+            "position",
+            "Where the first text begins in the second, from 1; 0 if nowhere.",
+            ("position('c' IN 'abc')", "3"),
+        )
+        .takes(&[TEXT, TEXT], INTEGER, position)
+        .written(&["position(text IN text) → integer"]),
+        Function::new(
+            "strpos",
+            "Where the second text begins in the first, from 1; 0 if nowhere.",
+            ("strpos('abc', 'c')", "3"),
+        )
+        .takes(&[TEXT, TEXT], INTEGER, strpos),
+        Function::new(
+            "left",
+            "The first characters; with a negative number, all but so many last ones.",
+            ("left('abcde', -2)", "abc"),
+        )
+        .takes(&[TEXT, INTEGER], TEXT, left),
+        Function::new(
+            "right",
+            "The last characters; with a negative number, all but so many first ones.",
+            ("right('abcde', 2)", "de"),
+        )
+        .takes(&[TEXT, INTEGER], TEXT, right),
+        Function::new(
+            "split_part",
+            "A part of a text that is split at a delimiter, counted from 1; from the end if negative.",
+            ("split_part('a,b,c', ',', -1)", "c"),
+        )
+        .takes(&[TEXT, TEXT, INTEGER], TEXT, split_part),
+        Function::new("repeat", "The text so many times.", ("repeat('ab', 3)", "ababab"))
+            .takes(&[TEXT, INTEGER], TEXT, repeat),
+        Function::new(
+            "btrim",
+            "Without spaces, or any of the given characters, at both ends.",
+            ("trim(BOTH 'x' FROM 'xaxbx')", "axb"),
+        )
+        .written(&[
+            "trim(text) → text",
+            "trim([BOTH] text FROM text) → text",
+            "btrim(text) → text",
+            "btrim(text, text) → text",
+        ])
+        .also("trim"),
+        Function::new(
+            "ltrim",
+            "Without spaces, or any of the given characters, at the beginning.",
+            ("ltrim('xyabc', 'xy')", "abc"),
+        )
+        .written(&[
+            "trim(LEADING text FROM text) → text",
+            "ltrim(text) → text",
+            "ltrim(text, text) → text",
+        ]),
+        Function::new(
+            "rtrim",
+            "Without spaces, or any of the given characters, at the end.",
+            ("rtrim('abcxy', 'xy')", "abc"),
+        )
+        .written(&[
+            "trim(TRAILING text FROM text) → text",
+            "rtrim(text) → text",
+            "rtrim(text, text) → text",
+        ]),
+        Function::new(
+            "lpad",
+            "Filled up on the left to a length, with spaces or the given text; cut if longer.",
+            ("lpad('7', 3, '0')", "007"),
+        )
+        .written(&["lpad(text, integer) → text", "lpad(text, integer, text) → text"]),
+        Function::new(
+            "rpad",
+            "Filled up on the right to a length, with spaces or the given text; cut if longer.",
+            ("rpad('7', 3, '-')", "7--"),
+        )
+        .written(&["rpad(text, integer) → text", "rpad(text, integer, text) → text"]),
+        Function::new(
+            "replace",
+            "Each occurrence of the second text replaced by the third.",
+            ("replace('abcabc', 'b', 'X')", "aXcaXc"),
+        )
+        .written(&["replace(text, text, text) → text"]),
+        Function::new(
+            "translate",
+            "Each character of the second text replaced by that in its place in the third, or removed.",
+            ("translate('12345', '143', 'ax')", "a2x5"),
+        )
+        .written(&["translate(text, text, text) → text"]),
+        Function::new(
+            "overlay",
+            "The text with another put over it from a position, over as many characters as said or it has.",
+            ("overlay('abcdef' PLACING 'XY' FROM 2 FOR 3)", "aXYef"),
+        )
+        .written(&["overlay(text PLACING text FROM integer [FOR integer]) → text"]),
+        Function::new("reverse", "The characters in reverse order.", ("reverse('abc')", "cba"))
+            .written(&["reverse(text) → text"]),
+        Function::new("ascii", "The code point of the first character.", ("ascii('€')", "8364"))
+            .written(&["ascii(text) → integer"]),
+        Function::new("chr", "The character with a code point.", ("chr(8364)", "€"))
+            .written(&["chr(integer) → text"]),
+        Function::new(
+            "to_hex",
+            "The number in hexadecimal, a negative one as its two's complement.",
+            ("to_hex(-1)", "ffffffff"),
+        )
+        .takes(&[INTEGER], TEXT, to_hex_integer)
+        .takes(&[SqlType::BigInt], TEXT, to_hex_bigint),
+        Function::new(
+            "quote_ident",
+            "As a name in a statement, in quotes where they are needed.",
+            ("quote_ident('My table')", "\"My table\""),
+        )
+        .takes(&[TEXT], TEXT, quote_ident),
+        Function::new(
+            "quote_literal",
+            "As a string in a statement.",
+            ("quote_literal('it''s')", "'it''s'"),
+        )
+        .takes(&[TEXT], TEXT, quote_literal),
+        Function::new(
+            "md5",
+            "The MD5 of a text or bytea, in hexadecimal.",
+            ("md5('abc')", "900150983cd24fb0d6963f7d28e17f72"),
+        )
+        .written(&["md5(text) → text", "md5(bytea) → text"]),
+        Function::new(
+            "sha256",
+            "The SHA-256 of a bytea; `sha224`, `sha384` and `sha512` are its relatives.",
+            ("left(encode(sha256('abc'), 'hex'), 12)", "ba7816bf8f01"),
+        )
+        .also("sha224")
+        .also("sha384")
+        .also("sha512")
+        .written(&["sha256(bytea) → bytea"]),
+        Function::new(
+            "encode",
+            "Bytes as text: `base64` or `hex`. There are no line ends in base64.",
+            ("encode('abc', 'hex')", "616263"),
+        )
+        .written(&["encode(bytea, text) → text"]),
+        Function::new(
+            "decode",
+            "The bytes that a text stands for: `base64` or `hex`.",
+            ("decode('YWJj', 'base64')", "\\x616263"),
+        )
+        .written(&["decode(text, text) → bytea"]),
     ]
 }
 
@@ -267,6 +457,22 @@ fn initcap(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
             }
             begins = !c.is_alphanumeric();
         }
+        Ok(true)
+    })
+}
+
+fn to_hex_integer(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let numbers = args.primitive::<Int32Type>(0);
+    rows_text(args, |row, out| {
+        out.push_str(&format!("{:x}", numbers.value(row)));
+        Ok(true)
+    })
+}
+
+fn to_hex_bigint(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let numbers = args.primitive::<Int64Type>(0);
+    rows_text(args, |row, out| {
+        out.push_str(&format!("{:x}", numbers.value(row)));
         Ok(true)
     })
 }

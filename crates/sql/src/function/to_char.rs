@@ -4,17 +4,17 @@
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
-use datafusion::logical_expr::Expr;
 use kappa_types::text::offset_at_local;
 use kappa_types::{SqlError, SqlType};
 
 use super::arithmetic::out_of_range;
+use super::datetime::seconds_to_timestamp;
+use super::entry::Function;
 use super::kernel::Arguments;
 use super::rows::{rows, rows_opt, rows_text};
 use super::template::Template;
 use super::template_read::read;
 use super::template_write::Moment;
-use super::{FunctionContext, Overload};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const SECOND_MICROS: i64 = 1_000_000;
@@ -23,35 +23,54 @@ const TEXT: SqlType = SqlType::Text;
 type Micros = TimestampMicrosecondType;
 
 /// The functions of this family.
-pub(super) fn overloads() -> Vec<Overload> {
-    let mut all = vec![
-        Overload::new("to_char", &[SqlType::Timestamp, TEXT], TEXT, to_char),
-        Overload::new("to_char", &[SqlType::Timestamptz, TEXT], TEXT, to_char),
-        Overload::new("to_date", &[TEXT, TEXT], SqlType::Date, to_date),
-        Overload::new("to_timestamp", &[TEXT, TEXT], SqlType::Timestamptz, to_timestamp),
-        Overload::rewrite("to_char", &[SqlType::Interval, TEXT], refuse_interval),
-        Overload::rewrite("to_number", &[TEXT, TEXT], refuse_number),
-    ];
-    for number in
-        [SqlType::Integer, SqlType::BigInt, SqlType::Numeric(None), SqlType::Real, SqlType::Double]
-    {
-        all.push(Overload::rewrite("to_char", &[number, TEXT], refuse_number));
-    }
-    all
+pub(super) fn functions() -> Vec<Function> {
+    let numbers =
+        [SqlType::Integer, SqlType::BigInt, SqlType::Numeric(None), SqlType::Real, SqlType::Double];
+    vec![
+        Function::new(
+            "to_char",
+            "A time as text by a template: YYYY, MM, DD, HH24, MI, SS, MS, US, Mon, Day, IW, TZ and the \
+             others of PostgreSQL.",
+            ("to_char(timestamp '2030-05-17 08:09:10', 'DD Mon YYYY, HH24:MI')", "17 May 2030, 08:09"),
+        )
+        .takes(&[SqlType::Timestamp, TEXT], TEXT, to_char)
+        .takes(&[SqlType::Timestamptz, TEXT], TEXT, to_char)
+        .refuses(&[SqlType::Interval, TEXT], refuse_interval)
+        .each(numbers, |f, t| f.refuses(&[t, TEXT], refuse_number)),
+        Function::new("to_date", "A date from text, by a template.", (
+            "to_date('17 May 2030', 'DD Mon YYYY')",
+            "2030-05-17",
+        ))
+        .takes(&[TEXT, TEXT], SqlType::Date, to_date),
+        Function::new(
+            "to_timestamp",
+            "A moment from text, by a template, in the session's zone; or from seconds since 1970-01-01 \
+             UTC.",
+            ("to_timestamp(1893456000)", "2030-01-01 00:00:00+00"),
+        )
+        .takes(&[TEXT, TEXT], SqlType::Timestamptz, to_timestamp)
+        .takes(&[SqlType::Double], SqlType::Timestamptz, seconds_to_timestamp),
+        Function::new(
+            "to_number",
+            "Is not supported, nor is to_char of numbers and intervals.",
+            ("to_number('12', '99')", "ERROR:  templates of numbers are not supported"),
+        )
+        .refuses(&[TEXT, TEXT], refuse_number),
+    ]
 }
 
-fn refuse_number(_: Vec<Expr>, _: &FunctionContext) -> Result<Expr, SqlError> {
-    Err(SqlError::unsupported(
+fn refuse_number() -> SqlError {
+    SqlError::unsupported(
         "templates of numbers are not supported",
         "Use round(x, digits)::text, lpad, or a cast to numeric(p, s).",
-    ))
+    )
 }
 
-fn refuse_interval(_: Vec<Expr>, _: &FunctionContext) -> Result<Expr, SqlError> {
-    Err(SqlError::unsupported(
+fn refuse_interval() -> SqlError {
+    SqlError::unsupported(
         "to_char of an interval is not supported",
         "Use extract(field FROM interval), or cast it to text.",
-    ))
+    )
 }
 
 /// The templates of a kernel's rows: taken apart once while they stay the same.

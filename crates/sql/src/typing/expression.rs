@@ -216,6 +216,10 @@ impl<'a> Resolver<'a> {
                 "Use one of the types of the SQL reference.",
             ));
         };
+        if matches!(to, SqlType::Array(_)) && is_empty_array(&expr) {
+            let empty = Expr::Literal(ScalarValue::Utf8View(Some("{}".to_owned())), None);
+            return self.coerce(empty, &to, schema, Conversion::Explicit);
+        }
         let expr = self.expr(expr, schema)?;
         let position = call_position(&expr);
         // The name of a relation is looked up by the caller's function, if it has one.
@@ -355,6 +359,7 @@ impl<'a> Resolver<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         match overload.body {
             Body::Rewrite(rewrite) => rewrite(args, &self.context),
+            Body::Refuse(error) => Err(error()),
             Body::Kernel(kernel) => {
                 let returns = match &overload.returns {
                     Returns::Is(returns) => returns.clone(),
@@ -646,6 +651,12 @@ fn not_found(error: SqlError, name: &str, types: &[Type]) -> SqlError {
         }
         _ => error,
     }
+}
+
+/// Whether it is `ARRAY[]`, which only a cast gives a type.
+fn is_empty_array(expr: &Expr) -> bool {
+    let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return false };
+    args.is_empty() && call_of(func).is_some_and(|call| call.plain_name() == "array")
 }
 
 pub(super) fn with_position(mut error: SqlError, position: Option<usize>) -> SqlError {

@@ -3,8 +3,10 @@
 //! Comparisons and logic become DataFusion's own operators over operands of one type, so that the
 //! optimizer understands them; arithmetic becomes kernels of ours.
 
-use datafusion::common::DFSchema;
+use arrow::datatypes::FieldRef;
+use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::logical_expr::expr::{BinaryExpr, Like};
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF};
 use kappa_types::{SqlError, SqlState, SqlType};
 
@@ -249,6 +251,7 @@ impl Resolver<'_> {
         if self.in_view && function.signature().volatility != Volatility::Immutable {
             return Err(refused_in_view(function.name()));
         }
+        let args = coerced(function, args, schema).map_err(|error| from_datafusion(&error))?;
         let call = datafusion::logical_expr::expr::ScalarFunction::new_udf(function.clone(), args);
         let result = self.canonical(Expr::ScalarFunction(call), schema)?;
         Ok(match self.type_of(&result, schema)? {
@@ -345,6 +348,26 @@ impl Resolver<'_> {
     pub(crate) const fn context(&self) -> crate::function::FunctionContext {
         self.context
     }
+}
+
+/// Arguments of a function of DataFusion as it takes them. Its analyzer does the same to a query, but
+/// does not see the expressions of a view.
+fn coerced(
+    function: &ScalarUDF,
+    args: Vec<Expr>,
+    schema: &DFSchema,
+) -> Result<Vec<Expr>, DataFusionError> {
+    let fields = args
+        .iter()
+        .map(|arg| arg.to_field(schema).map(|(_, field)| field))
+        .collect::<Result<Vec<_>, _>>()?;
+    let wanted = fields_with_udf(&fields, function)?;
+    let convert = |(arg, (is, to)): (Expr, (&FieldRef, &FieldRef))| match arg {
+        arg if is.data_type() == to.data_type() => Ok(arg),
+        Expr::Literal(value, _) => Ok(Expr::Literal(value.cast_to(to.data_type())?, None)),
+        arg => arg.cast_to(to.data_type(), schema),
+    };
+    args.into_iter().zip(fields.iter().zip(&wanted)).map(convert).collect()
 }
 
 /// The type in which two operands of a comparison meet, if there is a comparison of it.
