@@ -64,6 +64,8 @@ pub(crate) fn list(options: &Options, notes: &mut Vec<String>) -> Result<Vec<Job
         jobs.extend(chosen.into_iter().map(job));
     }
     jobs.extend(list_for_postgres(options, &paths, &plain, notes)?);
+    // The longest begins first: begun last, it would run on alone.
+    jobs.sort_by_key(|job| Subject::of(&job.path) != Subject::RandomQueries);
     Ok(jobs)
 }
 
