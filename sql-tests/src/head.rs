@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # The sentence that must hold.
-//! # modes: not rows            or: modes: plain crash
+//! # modes: not rows, one INSERT is meant      or: modes: plain crash
 //! # postgres: yes               PostgreSQL answers it too; so does all of the folder postgres
 //! # oracle: none, a view is left failed on purpose
 //! # writers: 3                 connections that write while the oracle reads
@@ -65,7 +65,10 @@ impl Head {
         match key {
             "modes" => {
                 let (is_exception, names) = match value.strip_prefix("not ") {
-                    Some(names) => (true, names),
+                    Some(names) => match names.split_once(", ") {
+                        Some((names, _reason)) => (true, names),
+                        None => return Err(format!("\"modes: {value}\" without \", <reason>\"")),
+                    },
                     None => (false, value),
                 };
                 self.is_exception = is_exception;
@@ -127,15 +130,19 @@ mod tests {
         assert!(runs("", "crash"));
         assert!(runs("# modes: plain crash", "crash"));
         assert!(!runs("# modes: plain", "crash"));
-        assert!(!runs("# modes: not rows crash", "crash"));
-        assert!(runs("# modes: not rows", "workers=4"));
+        assert!(!runs("# modes: not rows crash, it counts starts", "crash"));
+        assert!(runs("# modes: not rows, one INSERT is meant", "workers=4"));
     }
 
     #[test]
     fn a_misspelt_head_is_refused() {
-        for line in
-            ["# mode: plain", "# modes: plane", "# oracle: none", "# writers: 2", "# writers: 0"]
-        {
+        for line in [
+            "# mode: plain",
+            "# modes: plane",
+            "# modes: not rows",
+            "# oracle: none",
+            "# writers: 2",
+        ] {
             assert!(Head::parse(&format!("# Claim.\n{line}\n")).is_err(), "{line}");
         }
     }

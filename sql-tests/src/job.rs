@@ -9,7 +9,7 @@ use crate::mode::Mode;
 use crate::page::Page;
 use crate::postgres::Cluster;
 use crate::runner::Script;
-use crate::subject::{Subject, WITHOUT_FILE};
+use crate::subject::{ON_DEMAND, Subject, WITHOUT_FILE};
 use crate::work::{Options, TargetChoice};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,9 @@ pub(crate) fn list(options: &Options, notes: &mut Vec<String>) -> Result<Vec<Job
     let is_wanted = |path: &String| {
         options.filters.is_empty() || options.filters.iter().any(|part| path.contains(part))
     };
-    let paths: Vec<_> = all_paths(notes)?.into_iter().filter(is_wanted).collect();
+    let mut paths: Vec<_> = all_paths(notes)?.into_iter().filter(is_wanted).collect();
+    let is_named = |path: &&&str| options.filters.iter().any(|part| part == **path);
+    paths.extend(ON_DEMAND.iter().filter(is_named).map(|path| (*path).to_owned()));
     let mut jobs = Vec::new();
     for path in &paths {
         if options.target == TargetChoice::Postgres {
@@ -62,6 +64,8 @@ pub(crate) fn list(options: &Options, notes: &mut Vec<String>) -> Result<Vec<Job
         jobs.extend(chosen.into_iter().map(job));
     }
     jobs.extend(list_for_postgres(options, &paths, &plain, notes)?);
+    // The longest begins first: begun last, it would run on alone.
+    jobs.sort_by_key(|job| Subject::of(&job.path) != Subject::RandomQueries);
     Ok(jobs)
 }
 
@@ -99,7 +103,7 @@ fn is_for_postgres(path: &str) -> Result<bool> {
     match Subject::of(path) {
         Subject::Matrix | Subject::Client => Ok(true),
         Subject::Page | Subject::KillWriters | Subject::KillRebuild => Ok(false),
-        Subject::RandomQueries | Subject::Lifecycle => Ok(false),
+        Subject::PowerCuts | Subject::RandomQueries | Subject::Lifecycle => Ok(false),
         Subject::Script => {
             Ok(path.starts_with(POSTGRES_FOLDER) || parse_script(path)?.head.is_for_postgres)
         }

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::server::{Server, ServerOptions};
 use crate::session::Session;
+use futures::TryStreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +29,7 @@ async fn try_run(instance: &Arc<Instance>) -> Result<(), Failure> {
         instance.server().await.ok_or_else(|| Failure::broken("no server runs"))?;
     check_http(&http_address).await?;
     check_other_databases(instance).await?;
+    check_backends(instance).await?;
     check_one_owner(&options).await?;
     session.execute("INSERT INTO t VALUES (2)").await?;
 
@@ -88,6 +90,42 @@ async fn check_other_databases(instance: &Arc<Instance>) -> Result<(), Failure> 
     drop(client);
     drop(task.await);
     expect(user == "somebody", "a user of any name comes in", &user)
+}
+
+/// `pg_cancel_backend` ends the statement that runs, `pg_terminate_backend` the connection with it.
+async fn check_backends(instance: &Arc<Instance>) -> Result<(), Failure> {
+    let mut other = Session::new(instance.clone());
+    for (call, expected) in
+        [("pg_cancel_backend($)", "57014"), ("pg_terminate_backend($, 10000)", "57P01")]
+    {
+        let (client, connection) = instance.config().await?.connect(NoTls).await?;
+        let task = tokio::spawn(connection);
+        let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
+        // Once its first row is here, and as long as nobody takes more, it runs.
+        let endless = "SELECT a.g FROM generate_series(1, 100000) AS a(g), generate_series(1, 100000) AS b(g)";
+        let no_parameters: [&str; 0] = [];
+        let mut rows = Box::pin(client.query_raw(endless, no_parameters).await?);
+        rows.try_next().await?;
+        let call = format!("SELECT {}", call.replace('$', &pid.to_string()));
+        let answer = other.query(&call).await?;
+        expect(answer.rows == [[Some("t".to_owned())]], &call, &format!("{:?}", answer.rows))?;
+        let end = loop {
+            match rows.try_next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => break String::new(),
+                Err(error) => {
+                    break Failure::from(error).state().unwrap_or_default().to_owned();
+                }
+            }
+        };
+        expect(end == expected, &format!("{call} ends the statement with {expected}"), &end)?;
+        let is_there = client.simple_query("SELECT 1").await.is_ok();
+        let goes_on = expected == "57014";
+        expect(is_there == goes_on, "only the terminated connection is gone", &call)?;
+        drop(client);
+        drop(task.await);
+    }
+    Ok(())
 }
 
 /// A second server on the same directory is refused, and the first goes on.

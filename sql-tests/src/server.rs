@@ -93,6 +93,12 @@ impl Server {
         }
     }
 
+    /// Kills the server without waiting for its end.
+    pub(crate) fn begin_kill(&mut self) -> Result<(), Failure> {
+        let killed = self.child.start_kill();
+        killed.map_err(|error| Failure::broken(format!("cannot kill the server: {error}")))
+    }
+
     /// Kills the server.
     pub(crate) async fn kill(mut self) -> Result<(), Failure> {
         let killed = self.child.kill().await;

@@ -26,11 +26,16 @@ pub(crate) enum Subject {
     KillWriters,
     /// `kill/rebuild`: kills in every phase of a rebuild.
     KillRebuild,
+    /// `power/cuts`: power cuts under writers.
+    PowerCuts,
     /// `random/queries`: random queries and changes, by seed.
     RandomQueries,
     /// `server/lifecycle`: the process as its operator sees it.
     Lifecycle,
 }
+
+/// What is run only when its whole name is given, since it needs more than a user has.
+pub(crate) const ON_DEMAND: &[&str] = &["power/cuts"];
 
 /// What can be run and is no file.
 pub(crate) const WITHOUT_FILE: &[&str] =
@@ -42,6 +47,7 @@ impl Subject {
         match path {
             "kill/writers" => return Self::KillWriters,
             "kill/rebuild" => return Self::KillRebuild,
+            "power/cuts" => return Self::PowerCuts,
             "random/queries" => return Self::RandomQueries,
             "server/lifecycle" => return Self::Lifecycle,
             _ => {}
@@ -67,8 +73,9 @@ impl Subject {
             Self::KillWriters => return kill::run_writers(instance).await,
             Self::KillRebuild => return kill::run_rebuild(instance).await,
             Self::Lifecycle => return lifecycle::run(instance).await,
-            // It has options of its own, and is started where they are known.
+            // They have options of their own, and are started where these are known.
             Self::RandomQueries => return Err("random queries need a seed".to_owned()),
+            Self::PowerCuts => return Err("power cuts need a disk".to_owned()),
             Self::Script | Self::Page | Self::Matrix => {}
         }
         let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;

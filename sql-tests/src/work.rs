@@ -6,6 +6,7 @@
 use crate::index;
 use crate::instance::Instance;
 use crate::job::{self, Job, root};
+use crate::kill;
 use crate::random::{self, Draw};
 use crate::report::{Report, Run};
 use crate::server::ServerOptions;
@@ -130,6 +131,10 @@ fn run_job(job: &Job, options: &Options) -> Run {
 async fn execute(job: &Job, options: &Options) -> Result<Option<String>, String> {
     let directory = tempfile::Builder::new().prefix("kappa-sql-tests-").tempdir();
     let directory = directory.map_err(|error| format!("no directory: {error}"))?;
+    if Subject::of(&job.path) == Subject::PowerCuts {
+        let server = server_options(job, options, directory.path());
+        return kill::run_power_cuts(directory.path(), server).await.map(Some);
+    }
     let instance = match &job.cluster {
         Some(cluster) => Instance::create_database(cluster.clone()).await,
         None => Instance::start(server_options(job, options, directory.path())).await,

@@ -75,10 +75,14 @@ fn mutate() -> Result<()> {
     mutate::run(&mutate::Choice::of_the_day(MUTANT_COUNT))
 }
 
+/// For how long random queries are tried: five minutes, about as long as all scripts take beside them.
+const RANDOM_SECONDS: &str = "300";
+
 /// The program is run as it was built: `cargo run -p` would build it with other features.
 fn sql() -> Result<()> {
     let program = project::target_directory().join("debug/kappa-sql-tests");
-    project::run(Command::new(program).current_dir(project::root()).args(["--mode", "all"]))
+    let arguments = ["--mode", "all", "--seconds", RANDOM_SECONDS];
+    project::run(Command::new(program).current_dir(project::root()).args(arguments))
 }
 
 fn doc() -> Result<()> {

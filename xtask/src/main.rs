@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask check | tidy | mutate | demo`.
+//! The project's own chores: `cargo xtask check | tidy | mutate | powercut | demo`.
 //!
 //! The one idea: whatever a person or CI has to do is one command, written in Rust, so that it can be
 //! read, tested and run anywhere the project builds.
@@ -14,6 +14,7 @@
 mod check;
 mod demo;
 mod mutate;
+mod powercut;
 mod project;
 mod tidy;
 
@@ -40,6 +41,8 @@ enum Chore {
     Tidy,
     /// Puts mistakes into a copy of the code and sees that a test catches each.
     Mutate(mutate::Choice),
+    /// Cuts the power under writers twenty times; needs root and loop devices.
+    Powercut,
     /// Builds, starts a server, loads the tutorial, keeps a live feed running until Ctrl-C.
     Demo,
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Check { steps } => check::run(&steps),
         Chore::Tidy => tidy::run(),
         Chore::Mutate(choice) => mutate::run(&choice),
+        Chore::Powercut => powercut::run(),
         Chore::Demo => demo::run(),
     };
     match outcome {

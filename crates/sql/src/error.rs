@@ -116,7 +116,7 @@ fn missing_column(field: &Column, valid: &[Column]) -> SqlError {
     };
     if let Some(relation) = &field.relation {
         let known = valid.iter().filter_map(|column| column.relation.as_ref());
-        if !known.into_iter().any(|other| other.table() == relation.table()) {
+        if !known.into_iter().any(|other| other.resolved_eq(relation)) {
             let position = field.spans.first().map(|span| span.start.column);
             let mut error = SqlError::new(
                 SqlState::UndefinedTable,
@@ -171,6 +171,13 @@ fn plan(message: &str) -> SqlError {
         || line.contains("references non-aggregate");
     if grouping {
         return SqlError::new(SqlState::GroupingError, grouping_message(&line));
+    }
+    if let Some((_, qualifier)) = line.split_once("Invalid qualifier ") {
+        let table = qualifier.rsplit('.').next().unwrap_or(qualifier);
+        return SqlError::new(
+            SqlState::UndefinedTable,
+            format!("missing FROM-clause entry for table \"{table}\""),
+        );
     }
     if line.contains("require unique expression names") {
         return SqlError::new(SqlState::DuplicateColumn, "two columns have the same name")

@@ -107,9 +107,28 @@ impl VisitorMut for Mark<'_> {
 struct Factor {
     /// How the query calls it; derived tables may have no name.
     name: Option<Ident>,
+    /// The schema that it is written with, if it is.
+    schema: Option<Ident>,
+    /// Whether the query gives it another name; then no schema goes before that.
+    is_aliased: bool,
     is_marked: bool,
     /// Columns that a USING has merged into those to the left.
     merged: Vec<Ident>,
+}
+
+impl Factor {
+    /// Whether a star over this name is over this relation, and has hidden columns to leave out.
+    fn is_starred(&self, name: &ObjectName, is_base: &dyn Fn(&ObjectName) -> bool) -> bool {
+        let mut parts = name.0.iter().rev().map(|part| part.as_ident().map(fold));
+        let table = parts.next().flatten();
+        let is_schema = match (parts.next().flatten(), &self.schema) {
+            (None, _) => true,
+            (Some(_), _) if self.is_aliased => false,
+            (Some(schema), Some(written)) => fold(written) == schema,
+            (Some(_), None) => is_base(name),
+        };
+        self.is_marked && is_schema && self.name.as_ref().map(fold) == table
+    }
 }
 
 impl Mark<'_> {
@@ -141,13 +160,16 @@ impl Mark<'_> {
                     SelectItemQualifiedWildcardKind::ObjectName(name),
                     mut options,
                 ) => {
-                    let last = name.0.last().and_then(ObjectNamePart::as_ident).map(fold);
-                    let marked = factors
-                        .iter()
-                        .any(|factor| factor.is_marked && factor.name.as_ref().map(fold) == last);
-                    if marked {
-                        options.opt_except = except(hidden_idents());
-                    }
+                    let marked =
+                        factors.iter().find(|factor| factor.is_starred(&name, self.is_base));
+                    let name = match marked.and_then(|factor| factor.name.clone()) {
+                        Some(shown) => {
+                            options.opt_except = except(hidden_idents());
+                            // It is read under this name alone.
+                            ObjectName::from(vec![shown])
+                        }
+                        None => name,
+                    };
                     let kind = SelectItemQualifiedWildcardKind::ObjectName(name);
                     items.push(SelectItem::QualifiedWildcard(kind, options));
                 }
@@ -185,12 +207,17 @@ impl Mark<'_> {
         merged: Vec<Ident>,
         factors: &mut Vec<Factor>,
     ) -> Result<(), SqlError> {
+        let (mut schema, mut is_aliased) = (None, false);
         let (name, is_marked) = match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let shown = match alias {
                     Some(alias) => Some(alias.name.clone()),
                     None => name.0.last().and_then(ObjectNamePart::as_ident).cloned(),
                 };
+                is_aliased = alias.is_some();
+                if let [.., written, _] = name.0.as_slice() {
+                    schema = written.as_ident().cloned();
+                }
                 let is_marked = self.is_base(name) && mark(name);
                 if let (None, true, Some(shown)) = (&alias, is_marked, &shown) {
                     *alias = Some(alias_of(shown));
@@ -210,7 +237,7 @@ impl Mark<'_> {
             }
             _ => (None, false),
         };
-        factors.push(Factor { name, is_marked, merged });
+        factors.push(Factor { name, schema, is_aliased, is_marked, merged });
         Ok(())
     }
 

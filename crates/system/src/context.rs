@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kappa_catalog::Snapshot;
 use kappa_types::text::TextOptions;
@@ -89,11 +90,16 @@ pub trait ServerState: Send + Sync {
     /// The connections.
     fn activity(&self) -> Vec<Activity>;
 
-    /// Cancels the statement of the connection `pid`; whether there is one.
+    /// Cancels the statement of the connection `pid`, if it runs one; whether there is such a connection.
+    /// The client is warned if not.
     fn cancel(&self, pid: i32) -> bool;
 
-    /// Ends the connection `pid`; whether there is one.
-    fn terminate(&self, pid: i32) -> bool;
+    /// Ends the connection `pid` and waits for that, if `timeout` is not 0; whether there is one, and it
+    /// has ended in time. The client is warned where the answer is false.
+    ///
+    /// # Errors
+    /// 57014 when the client cancelled while this waits.
+    fn terminate(&self, pid: i32, timeout: Duration) -> Result<bool, SqlError>;
 
     /// When the server started, microseconds since 1970-01-01 UTC.
     fn started_micros(&self) -> i64;

@@ -15,7 +15,7 @@ use futures::stream::BoxStream;
 use kappa_types::text::TextOptions;
 use kappa_types::{SqlError, SqlType};
 
-use crate::{CancelToken, CopyFormat, NoticeSender};
+use crate::{CancelToken, ConnectionHandle, CopyFormat, NoticeSender};
 
 /// The database behind the wire.
 pub trait Backend: Send + Sync + 'static {
@@ -45,6 +45,8 @@ pub struct Startup {
     pub peer: SocketAddr,
     /// The connection's number, for `pg_backend_pid()`.
     pub process_id: i32,
+    /// How other sessions interrupt the connection.
+    pub handle: ConnectionHandle,
 }
 
 /// Where a session stands between statements, as told in each ReadyForQuery.

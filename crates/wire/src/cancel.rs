@@ -1,5 +1,5 @@
-//! Cancelling: [`CancelToken`] for one statement, and the register that finds it by the key a
-//! client was given.
+//! Cancelling: [`CancelToken`] for one statement, the register that finds it by the key a client was
+//! given, and [`ConnectionHandle`], by which one session reaches another.
 //!
 //! The one idea: a request cancels the statement that runs when it arrives, or nothing. The token
 //! belongs to one statement, so a late request can never meet the next one.
@@ -10,7 +10,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Tells the work of one statement that nobody waits for it any more.
 ///
@@ -111,11 +111,34 @@ pub(crate) struct Registration {
     entry: Arc<Cancellable>,
 }
 
-/// The key of a connection and the statement it runs.
+/// The key of a connection, the statement it runs, and whether it is to end.
 #[derive(Debug)]
 pub(crate) struct Cancellable {
     key: CancelKey,
     running: Mutex<Option<CancelToken>>,
+    terminated: watch::Sender<bool>,
+}
+
+/// How another session interrupts a connection; it may have ended in the meantime.
+#[derive(Clone, Debug)]
+pub struct ConnectionHandle(Arc<Cancellable>);
+
+impl ConnectionHandle {
+    /// The connection's number.
+    #[must_use]
+    pub fn process_id(&self) -> i32 {
+        self.0.key.process_id
+    }
+
+    /// Cancels the statement that runs on the connection, if there is one.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    /// Ends the connection with 57P01, as soon as its statement may be interrupted.
+    pub fn terminate(&self) {
+        self.0.terminated.send_replace(true);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -129,7 +152,11 @@ impl CancelRegister {
         let process_id = self.last_process_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let secret = self.randomness.hash_one((process_id, "cancel")) as i32;
         let key = CancelKey { process_id, secret };
-        let entry = Arc::new(Cancellable { key, running: Mutex::new(None) });
+        let entry = Arc::new(Cancellable {
+            key,
+            running: Mutex::new(None),
+            terminated: watch::Sender::new(false),
+        });
         lock(&self.connections).insert(process_id, Arc::clone(&entry));
         Registration { register: Arc::clone(self), entry }
     }
@@ -137,10 +164,8 @@ impl CancelRegister {
     /// Cancels the statement that runs on the connection with this key, if there is one.
     pub(crate) fn cancel(&self, key: CancelKey) {
         let entry = lock(&self.connections).get(&key.process_id).cloned();
-        if let Some(entry) = entry.filter(|entry| entry.key == key)
-            && let Some(token) = &*lock(&entry.running)
-        {
-            token.cancel();
+        if let Some(entry) = entry.filter(|entry| entry.key == key) {
+            entry.cancel();
         }
     }
 }
@@ -155,6 +180,11 @@ impl Registration {
     pub(crate) fn entry(&self) -> Arc<Cancellable> {
         Arc::clone(&self.entry)
     }
+
+    /// How others interrupt the connection.
+    pub(crate) fn handle(&self) -> ConnectionHandle {
+        ConnectionHandle(self.entry())
+    }
 }
 
 impl Drop for Registration {
@@ -164,6 +194,17 @@ impl Drop for Registration {
 }
 
 impl Cancellable {
+    fn cancel(&self) {
+        if let Some(token) = &*lock(&self.running) {
+            token.cancel();
+        }
+    }
+
+    /// True when the connection is to end.
+    pub(crate) fn terminated(&self) -> watch::Receiver<bool> {
+        self.terminated.subscribe()
+    }
+
     /// A statement begins.
     pub(crate) fn begin(&self, token: CancelToken) {
         *lock(&self.running) = Some(token);

@@ -9,7 +9,7 @@
 //! server -> startup -> connection: message loop
 //!                        |- simple, extended, copy_in: what the messages mean
 //!                        |- rows: batches -> row | copy encoder -> output
-//!                        `- guard: cancel, timeout, disconnect, shutdown
+//!                        `- guard: cancel, timeout, disconnect, termination, shutdown
 //! ```
 //!
 //! Everything here is derived: nothing of it outlives its connection.
@@ -35,7 +35,7 @@ pub use backend::{
     Backend, ColumnDescription, CopySink, CopyTarget, Description, ExecuteContext, Outcome,
     Release, RowStream, Session, Startup, StatementText, TransactionStatus,
 };
-pub use cancel::CancelToken;
+pub use cancel::{CancelToken, ConnectionHandle};
 pub use copy::{CopyCsv, CopyFormat, CopyHeader, CopyText};
 pub use notice::{Notice, NoticeSender, NoticeSeverity};
 pub use options::ServerOptions;

@@ -100,14 +100,13 @@ impl<B: Backend> Server<B> {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
         }
         let registration = self.register.register();
-        let process_id = registration.key().process_id;
         let mut shutdown = self.shutdown.clone();
         let negotiated = tokio::select! {
             biased;
             () = is_set(&mut shutdown) => Err(shutdown_failure()),
             request = tokio::time::timeout(
                 self.options.startup_timeout,
-                startup::negotiate(&mut socket, peer, process_id),
+                startup::negotiate(&mut socket, peer, registration.handle()),
             ) => request.unwrap_or(Err(Failure::Disconnected)),
         };
         match negotiated {
@@ -156,8 +155,10 @@ impl<B: Backend> Server<B> {
         let (input, closed) = reader::start(read_half, rest, limits);
         let mut output = Output::new(write_half);
         output.push(|out| out.extend_from_slice(&greeting));
+        let cancellable = registration.entry();
         let interrupts = Interrupts {
-            cancellable: registration.entry(),
+            terminated: cancellable.terminated(),
+            cancellable,
             closed,
             shutdown: self.shutdown.clone(),
         };

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::backend::Startup;
-use crate::cancel::CancelKey;
+use crate::cancel::{CancelKey, ConnectionHandle};
 use crate::failure::Failure;
 
 /// Bytes of a startup message, as in PostgreSQL.
@@ -48,7 +48,7 @@ pub(crate) const NEWEST_PROTOCOL: i32 = PROTOCOL_3_0;
 pub(crate) async fn negotiate(
     socket: &mut TcpStream,
     peer: SocketAddr,
-    process_id: i32,
+    handle: ConnectionHandle,
 ) -> Result<Request, Failure> {
     let mut buffer = BytesMut::with_capacity(1024);
     for _ in 0..=ENCRYPTION_REQUEST_COUNT_MAX {
@@ -62,7 +62,7 @@ pub(crate) async fn negotiate(
                 }));
             }
             version if version >> 16 == 3 => {
-                let (startup, unknown) = read_startup(&packet, peer, process_id)?;
+                let (startup, unknown) = read_startup(&packet, peer, handle)?;
                 let negotiate = (version != PROTOCOL_3_0 || !unknown.is_empty()).then_some(unknown);
                 return Ok(Request::Session { startup, negotiate, rest: buffer });
             }
@@ -108,7 +108,7 @@ async fn read_packet(socket: &mut TcpStream, buffer: &mut BytesMut) -> Result<By
 fn read_startup(
     body: &[u8],
     peer: SocketAddr,
-    process_id: i32,
+    handle: ConnectionHandle,
 ) -> Result<(Startup, Vec<String>), Failure> {
     let malformed = || {
         Failure::fatal(
@@ -147,7 +147,8 @@ fn read_startup(
         )
     })?;
     let database = database.filter(|name| !name.is_empty()).unwrap_or_else(|| user.clone());
-    Ok((Startup { user, database, parameters, peer, process_id }, unknown))
+    let process_id = handle.process_id();
+    Ok((Startup { user, database, parameters, peer, process_id, handle }, unknown))
 }
 
 /// `-c name=value` and `--name=value`; a backslash takes the next character as it is.

@@ -112,8 +112,9 @@ impl Journal {
         }
     }
 
-    /// Compares with what the server shows, and goes on from that.
-    pub(crate) fn settle(&mut self, shown: Rows) -> Result<(), String> {
+    /// Compares with what the server shows, and goes on from that; gives whether the change in doubt, if
+    /// there was one, is there.
+    pub(crate) fn settle(&mut self, shown: Rows) -> Result<Option<bool>, String> {
         let mut possible = self.rows.clone();
         if let Some(change) = &self.in_doubt {
             change.apply(&mut possible);
@@ -121,9 +122,9 @@ impl Journal {
         if shown != self.rows && shown != possible {
             return Err(difference(&self.rows, &shown, &self.in_doubt));
         }
+        let is_there = self.in_doubt.take().map(|_| shown == possible);
         self.rows = shown;
-        self.in_doubt = None;
-        Ok(())
+        Ok(is_there)
     }
 }
 

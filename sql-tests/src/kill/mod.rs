@@ -8,12 +8,15 @@
 //! The one idea: the client knows what was promised. Moments are counted in acknowledgements, never in
 //! seconds, so that a seed is a run.
 //!
-//! It does not cut the power: what the system's page cache has survives. The log's simulated crashes do
-//! that.
+//! A kill leaves what the system's page cache has. `power/cuts` takes that away too, on demand, since it
+//! needs root; the log's simulated crashes do so always.
 
+mod disk;
 mod journal;
+mod power;
 mod rebuild;
 mod writers;
 
+pub(crate) use power::run as run_power_cuts;
 pub(crate) use rebuild::run as run_rebuild;
 pub(crate) use writers::run as run_writers;

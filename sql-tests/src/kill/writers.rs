@@ -1,4 +1,7 @@
-//! Eight writers, three views, thirty kills.
+//! Eight writers and three views; the server goes down under them, thirty times by kill -9.
+//!
+//! The one idea: [`Writers`] writes, keeps the journals and compares; how the server goes down is its
+//! caller's.
 
 use super::journal::{Journal, read};
 use crate::failure::Failure;
@@ -45,60 +48,99 @@ pub(crate) async fn run(instance: &Arc<Instance>) -> Result<(), String> {
 
 async fn try_run(instance: &Arc<Instance>) -> Result<(), Failure> {
     let mut session = Session::new(instance.clone());
-    for sql in SETUP {
-        session.execute(sql).await?;
-    }
-    let mut random = fastrand::Rng::with_seed(SEED);
-    let mut journals = vec![Journal::default(); WRITER_COUNT];
+    let mut writers = Writers::begin(&mut session).await?;
     for kill in 0..KILL_COUNT {
-        let goal = random.usize(1..=ACKNOWLEDGEMENT_COUNT_MAX);
-        let seed = random.u64(..);
-        journals = kill_under_writers(instance, journals, goal, seed).await?;
-        let in_kill = |what: String| {
-            Failure::broken(format!("kill {kill} after {goal} acknowledgements: {what}"))
-        };
-        for (writer, journal) in journals.iter_mut().enumerate() {
-            let table = format!("SELECT id, n FROM t WHERE writer = {writer} ORDER BY id");
-            let source = format!("SELECT seq FROM s WHERE writer = {writer} ORDER BY _time, _seq");
-            let shown = read(&session.query(&table).await?, &session.query(&source).await?);
-            let settled = shown.and_then(|shown| journal.settle(shown));
-            settled.map_err(|what| in_kill(format!("writer {writer}: {what}")))?;
-        }
-        let views = oracle::views(&mut session).await?;
-        let checked = oracle::check_at_one_time(&mut session, &views, &[]).await;
-        checked.map_err(|failure| in_kill(failure.to_string()))?;
+        let name = format!("kill {kill}");
+        writers.round(instance, &name, async || instance.restart(End::Crash).await).await?;
+        writers.check(&mut session, &name).await?;
     }
     oracle::check(&mut session).await?;
     instance.finish().await
 }
 
-/// One round: writers write, the server is killed and started, writers stop.
-async fn kill_under_writers(
-    instance: &Arc<Instance>,
+/// The writers between rounds: what they were promised so far.
+pub(super) struct Writers {
     journals: Vec<Journal>,
-    goal: usize,
-    seed: u64,
-) -> Result<Vec<Journal>, Failure> {
-    let round = Arc::new(Round { goal, ..Round::default() });
-    let writers: Vec<_> = journals
-        .into_iter()
-        .enumerate()
-        .map(|(writer, journal)| {
-            let random = fastrand::Rng::with_seed(seed ^ writer as u64);
-            let session = Session::new(instance.clone());
-            tokio::spawn(write(writer, session, journal, random, round.clone()))
-        })
-        .collect();
-    round.reached.notified().await;
-    instance.restart(End::Crash).await?;
-    round.is_over.store(true, Ordering::Release);
-    let mut journals = Vec::new();
-    for writer in writers {
-        let end =
-            writer.await.map_err(|error| Failure::broken(format!("a writer ended: {error}")))?;
-        journals.push(end?);
+    random: fastrand::Rng,
+    /// All acknowledgements so far.
+    acknowledgement_count: usize,
+    /// Statements in doubt so far that turned out to be there.
+    found_count: usize,
+    /// And those that were not.
+    lost_count: usize,
+}
+
+impl Writers {
+    /// Makes what they write to.
+    pub(super) async fn begin(session: &mut Session) -> Result<Self, Failure> {
+        for sql in SETUP {
+            session.execute(sql).await?;
+        }
+        let journals = vec![Journal::default(); WRITER_COUNT];
+        let random = fastrand::Rng::with_seed(SEED);
+        Ok(Self { journals, random, acknowledgement_count: 0, found_count: 0, lost_count: 0 })
     }
-    Ok(journals)
+
+    /// One round: writers write, after some acknowledgements the server is brought down and up, writers
+    /// stop.
+    pub(super) async fn round(
+        &mut self,
+        instance: &Arc<Instance>,
+        name: &str,
+        bring_down_and_up: impl AsyncFnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let goal = self.random.usize(1..=ACKNOWLEDGEMENT_COUNT_MAX);
+        let seed = self.random.u64(..);
+        let round = Arc::new(Round { goal, ..Round::default() });
+        let writers: Vec<_> = std::mem::take(&mut self.journals)
+            .into_iter()
+            .enumerate()
+            .map(|(writer, journal)| {
+                let random = fastrand::Rng::with_seed(seed ^ writer as u64);
+                let session = Session::new(instance.clone());
+                tokio::spawn(write(writer, session, journal, random, round.clone()))
+            })
+            .collect();
+        round.reached.notified().await;
+        let in_round =
+            |what: String| Failure::broken(format!("{name} after {goal} acknowledgements: {what}"));
+        bring_down_and_up().await.map_err(|failure| in_round(failure.to_string()))?;
+        round.is_over.store(true, Ordering::Release);
+        for writer in writers {
+            let end = writer.await.map_err(|error| in_round(format!("a writer ended: {error}")))?;
+            self.journals.push(end.map_err(|failure| in_round(failure.to_string()))?);
+        }
+        self.acknowledgement_count += round.acknowledgement_count.load(Ordering::Acquire);
+        Ok(())
+    }
+
+    /// Compares what is shown with the journals, and the views with their queries.
+    pub(super) async fn check(&mut self, session: &mut Session, name: &str) -> Result<(), Failure> {
+        for (writer, journal) in self.journals.iter_mut().enumerate() {
+            let table = format!("SELECT id, n FROM t WHERE writer = {writer} ORDER BY id");
+            let source = format!("SELECT seq FROM s WHERE writer = {writer} ORDER BY _time, _seq");
+            let shown = read(&session.query(&table).await?, &session.query(&source).await?);
+            let settled = shown.and_then(|shown| journal.settle(shown));
+            let settled = settled
+                .map_err(|what| Failure::broken(format!("{name}: writer {writer}: {what}")))?;
+            match settled {
+                Some(true) => self.found_count += 1,
+                Some(false) => self.lost_count += 1,
+                None => {}
+            }
+        }
+        let views = oracle::views(session).await?;
+        let checked = oracle::check_at_one_time(session, &views, &[]).await;
+        checked.map(drop).map_err(|failure| Failure::broken(format!("{name}: {failure}")))
+    }
+
+    /// What happened in all rounds, for the report.
+    pub(super) fn totals(&self) -> String {
+        let Self { acknowledgement_count, found_count, lost_count, .. } = self;
+        format!(
+            "{acknowledgement_count} statements acknowledged and there; of those in doubt {found_count} there, {lost_count} not"
+        )
+    }
 }
 
 /// Writes until the round is over or the server has gone; an error that the server answered is one.

@@ -5,6 +5,9 @@ use arrow::datatypes::i256;
 /// `numerator * 10^shift / divisor`, rounded half away from zero; `None` on overflow. `divisor > 0`.
 #[must_use]
 pub fn shifted_quotient(numerator: i256, divisor: i256, shift: i32) -> Option<i256> {
+    if shift == 0 && divisor == i256::ONE {
+        return Some(numerator);
+    }
     let power = i256::from_i128(10).checked_pow(shift.unsigned_abs())?;
     let divisor = if shift < 0 { divisor.checked_mul(power)? } else { divisor };
     let shifted = if shift < 0 { i256::ONE } else { power };

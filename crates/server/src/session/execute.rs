@@ -18,6 +18,7 @@ use kappa_wire::{ColumnDescription, CopyTarget, Description, ExecuteContext, Out
 use super::prepared::{Body, Prepared, StatementBody, columns_of};
 use super::read::{Reader, batch, collect, stream};
 use super::session::PREPARED_COUNT_MAX;
+use super::settings::Surroundings;
 use super::transaction::{Extent, Transaction};
 use super::variable::Scope;
 use super::write::{Append, CopyInto, CopyTransaction};
@@ -40,7 +41,7 @@ impl Session {
                 control.run(&self.engine, &self.text()).await
             }
             Body::System(query) => {
-                let system = self.system_context(&context.cancel);
+                let system = self.system_context(&Surroundings::of(context));
                 let rows = tokio::task::block_in_place(|| {
                     kappa_system::execute(&system, query, &parameters)
                 })?;
@@ -158,7 +159,7 @@ impl Session {
             Some(open) => open.changes.lock().by_relation(),
             None => BTreeMap::new(),
         };
-        let mut system = self.system_context(&context.cancel);
+        let mut system = self.system_context(&Surroundings::of(context));
         system.snapshot = Arc::clone(&cut.snapshot);
         Reader { engine: Arc::clone(&self.engine), cut, head, own, system }
     }

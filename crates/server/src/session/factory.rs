@@ -1,14 +1,13 @@
 //! [`SessionFactory`]: opens a session for each connection, and knows the open ones.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kappa_system::Activity;
 use kappa_types::{SqlError, SqlState};
 use kappa_wire::{Backend, Startup};
-use parking_lot::Mutex;
 
 use super::Session;
+use super::connections::Connections;
 use super::variable::Variables;
 use crate::engine::Engine;
 use crate::metrics::Counters;
@@ -16,14 +15,11 @@ use crate::metrics::Counters;
 /// The one database.
 pub(super) const DATABASE: &str = "kappa";
 
-/// The connections, as `pg_stat_activity` shows them, by process id.
-pub(super) type Activities = Arc<Mutex<BTreeMap<i32, Activity>>>;
-
 /// Opens sessions.
 #[derive(Debug)]
 pub struct SessionFactory {
     engine: Arc<Engine>,
-    activities: Activities,
+    connections: Arc<Connections>,
     started_micros: i64,
 }
 
@@ -32,7 +28,7 @@ impl SessionFactory {
     #[must_use]
     pub fn new(engine: Arc<Engine>) -> Self {
         let started_micros = engine.clock.now_micros();
-        Self { engine, activities: Activities::default(), started_micros }
+        Self { engine, connections: Arc::default(), started_micros }
     }
 }
 
@@ -67,13 +63,13 @@ impl Backend for SessionFactory {
             state: "idle".to_owned(),
             ..Activity::default()
         };
-        self.activities.lock().insert(startup.process_id, activity);
+        self.connections.enter(activity, startup.handle.clone());
         Counters::add(&self.engine.counters.session_count, 1);
         Ok(Session::new(
             Arc::clone(&self.engine),
             variables,
             &startup,
-            Arc::clone(&self.activities),
+            Arc::clone(&self.connections),
             self.started_micros,
         ))
     }

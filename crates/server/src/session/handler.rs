@@ -117,7 +117,7 @@ impl kappa_wire::Session for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.activities.lock().remove(&self.process_id);
+        self.connections.leave(self.process_id);
         let counter = &self.engine.counters.session_count;
         counter.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }
@@ -135,18 +135,16 @@ impl Session {
 
     fn note_activity(&self, text: &str) {
         let now = self.engine.clock.now_micros();
-        if let Some(activity) = self.activities.lock().get_mut(&self.process_id) {
+        self.connections.note(self.process_id, |activity| {
             "active".clone_into(&mut activity.state);
             text.clone_into(&mut activity.query);
             activity.query_start_micros = Some(now);
-        }
+        });
     }
 
     fn note_idle(&self) {
-        if let Some(activity) = self.activities.lock().get_mut(&self.process_id) {
-            let state = if self.in_block() { "idle in transaction" } else { "idle" };
-            state.clone_into(&mut activity.state);
-        }
+        let state = if self.in_block() { "idle in transaction" } else { "idle" };
+        self.connections.note(self.process_id, |activity| state.clone_into(&mut activity.state));
     }
 }
 

@@ -13,6 +13,7 @@
 //! Nothing here is durable.
 
 mod block;
+mod connections;
 mod control;
 mod copy_format;
 mod ddl;

@@ -6,11 +6,12 @@ use kappa_catalog::Snapshot;
 use kappa_sql::{Bound, BoundQuery, Statement};
 use kappa_system::SystemQuery;
 use kappa_types::{SqlError, SqlState, SqlType};
-use kappa_wire::{CancelToken, ColumnDescription, Description};
+use kappa_wire::{ColumnDescription, Description};
 use parking_lot::Mutex;
 
 use super::control::Control;
 use super::planner::session_planner;
+use super::settings::Surroundings;
 use super::{Session, explain, show};
 
 /// One analysed statement.
@@ -88,7 +89,7 @@ impl Session {
             return Ok(done(description, Body::Control(control)));
         }
         if kappa_system::is_system_query(&text) {
-            let context = self.system_context(&CancelToken::new());
+            let context = self.system_context(&Surroundings::default());
             let query = kappa_system::prepare(&context, &text, parameter_oids)?;
             let columns = query
                 .columns

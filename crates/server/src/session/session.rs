@@ -9,13 +9,14 @@ use kappa_serving::TableContents;
 use kappa_system::{ServerState, SystemContext};
 use kappa_types::text::TextOptions;
 use kappa_types::{DeltaBatch, RelationId, SqlError, SqlState};
-use kappa_wire::{CancelToken, Startup};
+use kappa_wire::Startup;
 
 use parking_lot::Mutex;
 
-use super::factory::{Activities, DATABASE};
+use super::connections::Connections;
+use super::factory::DATABASE;
 use super::prepared::Prepared;
-use super::settings::{SharedVariables, StatementState};
+use super::settings::{SharedVariables, StatementState, Surroundings};
 use super::transaction::{Changes, Extent, Isolation, Transaction};
 use super::variable::Variables;
 use crate::engine::{Cut, Engine};
@@ -37,7 +38,7 @@ pub struct Session {
     pub(super) failed: bool,
     /// Statements of PREPARE.
     pub(super) prepared: BTreeMap<String, Arc<Prepared>>,
-    pub(super) activities: Activities,
+    pub(super) connections: Arc<Connections>,
     pub(super) started_micros: i64,
 }
 
@@ -46,7 +47,7 @@ impl Session {
         engine: Arc<Engine>,
         variables: Variables,
         startup: &Startup,
-        activities: Activities,
+        connections: Arc<Connections>,
         started_micros: i64,
     ) -> Self {
         let reported = variables.reported();
@@ -60,7 +61,7 @@ impl Session {
             transaction: None,
             failed: false,
             prepared: BTreeMap::new(),
-            activities,
+            connections,
             started_micros,
         }
     }
@@ -136,12 +137,13 @@ impl Session {
     }
 
     /// What a catalogue query runs against.
-    pub(super) fn system_context(&self, cancel: &CancelToken) -> SystemContext {
+    pub(super) fn system_context(&self, surroundings: &Surroundings) -> SystemContext {
         let state: Arc<dyn ServerState> = Arc::new(StatementState {
             engine: Arc::clone(&self.engine),
-            activities: Arc::clone(&self.activities),
+            connections: Arc::clone(&self.connections),
             started_micros: self.started_micros,
-            cancel: cancel.clone(),
+            process_id: self.process_id,
+            surroundings: surroundings.clone(),
         });
         SystemContext {
             snapshot: self.engine.catalog.snapshot(),

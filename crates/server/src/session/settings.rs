@@ -2,13 +2,14 @@
 //! sizes, connections.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kappa_system::{Activity, ServerState, Setting, Settings};
 use kappa_types::{RelationId, SqlError, SqlState};
-use kappa_wire::CancelToken;
+use kappa_wire::{CancelToken, ConnectionHandle, ExecuteContext, Notice, NoticeSender};
 use parking_lot::Mutex;
 
-use super::factory::Activities;
+use super::connections::Connections;
 use super::variable::{Kind, Scope, Variables, find};
 use crate::engine::Engine;
 
@@ -57,12 +58,46 @@ fn setting(name: String, value: String, doc: &str) -> Setting {
     }
 }
 
+/// What a statement hears and says while it runs; nothing while it is only analysed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Surroundings {
+    cancel: CancelToken,
+    notices: Option<NoticeSender>,
+}
+
+impl Surroundings {
+    /// Those of a statement that runs.
+    pub(super) fn of(context: &ExecuteContext) -> Self {
+        Self { cancel: context.cancel.clone(), notices: Some(context.notices.clone()) }
+    }
+
+    fn warn(&self, message: String) {
+        if let Some(notices) = &self.notices {
+            notices.send(Notice::warning(SqlState::Warning, message));
+        }
+    }
+}
+
 /// What the server knows besides the catalogue, for one statement.
 pub(super) struct StatementState {
     pub(super) engine: Arc<Engine>,
-    pub(super) activities: Activities,
+    pub(super) connections: Arc<Connections>,
     pub(super) started_micros: i64,
-    pub(super) cancel: CancelToken,
+    /// The session's own.
+    pub(super) process_id: i32,
+    pub(super) surroundings: Surroundings,
+}
+
+impl StatementState {
+    /// How to reach a connection; a warning if there is none.
+    fn handle(&self, pid: i32) -> Option<ConnectionHandle> {
+        let handle = self.connections.handle(pid);
+        if handle.is_none() {
+            let message = format!("PID {pid} is not a PostgreSQL backend process");
+            self.surroundings.warn(message);
+        }
+        handle
+    }
 }
 
 impl ServerState for StatementState {
@@ -92,15 +127,30 @@ impl ServerState for StatementState {
     }
 
     fn activity(&self) -> Vec<Activity> {
-        self.activities.lock().values().cloned().collect()
+        self.connections.activities()
     }
 
-    fn cancel(&self, _pid: i32) -> bool {
-        false
+    fn cancel(&self, pid: i32) -> bool {
+        let handle = self.handle(pid);
+        handle.as_ref().map(ConnectionHandle::cancel).is_some()
     }
 
-    fn terminate(&self, _pid: i32) -> bool {
-        false
+    fn terminate(&self, pid: i32, timeout: Duration) -> Result<bool, SqlError> {
+        let Some(handle) = self.handle(pid) else { return Ok(false) };
+        handle.terminate();
+        // A session does not outlive its own statement by waiting for its end.
+        if timeout.is_zero() || pid == self.process_id {
+            return Ok(true);
+        }
+        let check = || self.check_interrupt();
+        let has_left = self.connections.wait_for_leave(pid, timeout, check)?;
+        if !has_left {
+            let count = timeout.as_millis();
+            let unit = if count == 1 { "millisecond" } else { "milliseconds" };
+            let message = format!("backend with PID {pid} did not terminate within {count} {unit}");
+            self.surroundings.warn(message);
+        }
+        Ok(has_left)
     }
 
     fn started_micros(&self) -> i64 {
@@ -108,7 +158,7 @@ impl ServerState for StatementState {
     }
 
     fn check_interrupt(&self) -> Result<(), SqlError> {
-        if self.cancel.is_cancelled() {
+        if self.surroundings.cancel.is_cancelled() {
             let message = "canceling statement due to user request";
             return Err(SqlError::new(SqlState::QueryCanceled, message));
         }

@@ -1,7 +1,7 @@
 //! [`Bound`]: a statement with everything decided, as the session runs it. Plain data.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::logical_expr::LogicalPlan;
 use kappa_catalog::{ColumnDefinition, Connector, Dependency, Relation, Watermark};
@@ -71,6 +71,8 @@ pub struct BoundQuery {
     pub parameters: Vec<SqlType>,
     /// Whether the plan holds a value of the clock (`now()`, `'now'`): bind again to run again.
     pub depends_on_now: bool,
+    /// The optimized plan, made when it is first run.
+    pub(super) optimized: OnceLock<LogicalPlan>,
 }
 
 /// INSERT.

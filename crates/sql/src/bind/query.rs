@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
@@ -142,26 +142,36 @@ pub(super) fn bound(logical: LogicalPlan, parameters: &Parameters) -> BoundQuery
         parameters: parameters.finish(),
         depends_on_now: parameters.uses_now(),
         logical,
+        optimized: OnceLock::new(),
     }
 }
 
 impl BoundQuery {
-    /// The plan with the parameters' values in place; one array of one value each.
+    /// The plan as `optimize` makes it, with the parameters' values in place; one array of one value
+    /// each. It is optimized once, whatever the values: that costs more than a short query.
     ///
     /// # Errors
-    /// 08P01 if there are too few values.
-    pub fn with_parameters(&self, values: &[ArrayRef]) -> Result<LogicalPlan, SqlError> {
-        if self.parameters.is_empty() {
-            return Ok(self.logical.clone());
-        }
-        let literals = parameter_literals(&self.parameters, values)?;
-        substitute(self.logical.clone(), &literals)
+    /// 08P01 if there are too few values; those of `optimize`.
+    pub fn optimized(
+        &self,
+        values: &[ArrayRef],
+        optimize: impl FnOnce(&LogicalPlan) -> Result<LogicalPlan, DataFusionError>,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        let literals = parameter_literals(&self.parameters, values).map_err(into_datafusion)?;
+        let plan = match self.optimized.get() {
+            Some(plan) => plan.clone(),
+            None => {
+                let plan = optimize(&self.logical)?;
+                self.optimized.get_or_init(|| plan).clone()
+            }
+        };
+        if literals.is_empty() { Ok(plan) } else { substitute(plan, &literals) }
     }
 
     /// The rows, if the query reads nothing and needs no planning.
     ///
     /// # Errors
-    /// As [`BoundQuery::with_parameters`], and of the evaluation.
+    /// As [`BoundQuery::optimized`], and of the evaluation.
     pub fn constant_rows(
         &self,
         values: &[ArrayRef],
@@ -187,7 +197,7 @@ fn parameter_literals(types: &[SqlType], values: &[ArrayRef]) -> Result<Vec<Expr
     types.iter().zip(values).map(|(sql_type, value)| literal_of_array(value, sql_type)).collect()
 }
 
-fn substitute(plan: LogicalPlan, literals: &[Expr]) -> Result<LogicalPlan, SqlError> {
+fn substitute(plan: LogicalPlan, literals: &[Expr]) -> Result<LogicalPlan, DataFusionError> {
     let replaced = plan.transform_up_with_subqueries(|node| {
         let names = datafusion::logical_expr::expr_rewriter::NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {
@@ -197,7 +207,7 @@ fn substitute(plan: LogicalPlan, literals: &[Expr]) -> Result<LogicalPlan, SqlEr
         })?;
         node.transform_data(|node| node.recompute_schema().map(Transformed::yes))
     });
-    replaced.map(|replaced| replaced.data).map_err(|error| from_datafusion(&error))
+    replaced.map(|replaced| replaced.data)
 }
 
 fn replace(expr: Expr, literals: &[Expr]) -> Result<Transformed<Expr>, DataFusionError> {

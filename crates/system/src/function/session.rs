@@ -1,5 +1,7 @@
 //! What the session and the server are.
 
+use std::time::Duration;
+
 use kappa_types::{SqlError, SqlState};
 
 use super::Argument::{Any, Bool, Int, Oid, Text};
@@ -80,7 +82,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(Value::Bool(pid(v).is_some_and(|pid| s.context.state.cancel(pid))))
     }),
     Function::new("pg_terminate_backend", &[Int, Int], PgType::Bool, |s, v, _| {
-        Ok(Value::Bool(pid(v).is_some_and(|pid| s.context.state.terminate(pid))))
+        let timeout_ms = v.get(1).and_then(Value::as_int).unwrap_or(0);
+        let Ok(timeout_ms) = u64::try_from(timeout_ms) else {
+            let message = "\"timeout\" must not be negative";
+            return Err(SqlError::new(SqlState::NumericValueOutOfRange, message));
+        };
+        let timeout = Duration::from_millis(timeout_ms);
+        let terminate = |pid| s.context.state.terminate(pid, timeout);
+        Ok(Value::Bool(pid(v).map(terminate).transpose()?.unwrap_or(false)))
     })
     .optional(1),
     // Advisory locks cannot be taken, so there are none to give back.

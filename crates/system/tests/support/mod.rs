@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use kappa_catalog::{
@@ -96,8 +97,8 @@ impl ServerState for TestState {
         pid == 42
     }
 
-    fn terminate(&self, pid: i32) -> bool {
-        pid == 42
+    fn terminate(&self, pid: i32, _timeout: Duration) -> Result<bool, SqlError> {
+        Ok(pid == 42)
     }
 
     fn started_micros(&self) -> i64 {

@@ -21,8 +21,23 @@ pub(crate) struct Interrupts {
     pub(crate) cancellable: Arc<Cancellable>,
     /// True when the client has gone.
     pub(crate) closed: watch::Receiver<bool>,
+    /// True when another session ends the connection.
+    pub(crate) terminated: watch::Receiver<bool>,
     /// True when the server stops.
     pub(crate) shutdown: watch::Receiver<bool>,
+}
+
+impl Interrupts {
+    /// Returns when the connection must end though its client is there, and why.
+    pub(crate) async fn ended(&mut self) -> Failure {
+        let Self { terminated, shutdown, .. } = self;
+        tokio::select! {
+            biased;
+            () = is_set(shutdown) => {}
+            () = is_set(terminated) => {}
+        }
+        shutdown_failure()
+    }
 }
 
 /// Returns once `signal` is true, or never if nobody can set it any more.
@@ -32,7 +47,7 @@ pub(crate) async fn is_set(signal: &mut watch::Receiver<bool>) {
     }
 }
 
-/// The end of a connection because the server stops.
+/// The end of a connection because the server stops, or somebody ended it.
 pub(crate) fn shutdown_failure() -> Failure {
     Failure::fatal(SqlState::AdminShutdown, "terminating connection due to administrator command")
 }
@@ -62,7 +77,7 @@ impl Guard {
 
     /// Returns when the statement must end, and why.
     pub(crate) async fn interrupted(&mut self) -> Failure {
-        let Interrupts { closed, shutdown, .. } = &mut self.interrupts;
+        let Interrupts { closed, terminated, shutdown, .. } = &mut self.interrupts;
         let deadline = self.deadline;
         let timed_out = async move {
             match deadline {
@@ -78,6 +93,7 @@ impl Guard {
             biased;
             () = is_set(closed) => Failure::Disconnected,
             () = is_set(shutdown) => shutdown_failure(),
+            () = is_set(terminated) => shutdown_failure(),
             () = self.token.cancelled() => cancelled("user request"),
             () = timed_out => cancelled("statement timeout"),
         }

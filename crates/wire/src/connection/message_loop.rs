@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use kappa_types::{SqlError, SqlState};
 
-use super::guard::{Interrupts, is_set, shutdown_failure};
+use super::guard::{Interrupts, is_set};
 use super::output::Output;
 use super::portal::{Portal, Statement};
 use super::reader::{Frame, Input};
@@ -185,12 +185,12 @@ impl<S: Session> Connection<S> {
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
-        let Interrupts { closed, shutdown, .. } = &mut self.interrupts;
+        let mut closed = self.interrupts.closed.clone();
         tokio::select! {
             biased;
             written = self.output.flush() => Ok(written?),
-            () = is_set(closed) => Err(Failure::Disconnected),
-            () = is_set(shutdown) => Err(shutdown_failure()),
+            () = is_set(&mut closed) => Err(Failure::Disconnected),
+            failure = self.interrupts.ended() => Err(failure),
         }
     }
 
@@ -210,7 +210,7 @@ impl<S: Session> Connection<S> {
         };
         tokio::select! {
             biased;
-            () = is_set(&mut self.interrupts.shutdown) => Err(shutdown_failure()),
+            failure = self.interrupts.ended() => Err(failure),
             frame = self.input.next() => frame,
             () = sleep(timeout) => {
                 Err(Failure::fatal(state, format!("terminating connection due to {cause}")))

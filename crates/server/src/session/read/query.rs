@@ -1,8 +1,8 @@
 //! A bound query into a stream of rows.
 //!
-//! The one idea: the plan was made without data; here each scan gets the table that stands for its
-//! relation at the cut, DataFusion optimizes and runs it, and every batch comes out in the types
-//! that the client was told.
+//! The one idea: the plan was made and optimized without data, once for all runs of a statement; here
+//! each scan gets the table that stands for its relation at the cut, DataFusion plans and runs it, and
+//! every batch comes out in the types that the client was told.
 
 use std::sync::Arc;
 
@@ -40,10 +40,12 @@ pub(in crate::session) async fn stream(
         let rows = rows.map_err(query_error).and_then(|rows| in_types(&rows, &types, &schema));
         return Ok(futures::stream::iter([rows]).boxed());
     }
-    let plan = query.with_parameters(parameters)?;
+    let plan = query.optimized(parameters, |plan| batch.state.optimize(plan));
+    let plan = plan.map_err(query_error)?;
     let batch = if is_small(&plan, reader) { batch::ordered() } else { batch };
     let plan = with_tables(plan, reader)?;
-    let physical = batch.state.create_physical_plan(&plan).await.map_err(query_error)?;
+    let planner = batch.state.query_planner();
+    let physical = planner.create_physical_plan(&plan, &batch.state).await.map_err(query_error)?;
     let rows = execute_stream(physical, Arc::clone(&batch.task)).map_err(query_error)?;
     // The pin keeps the cut readable as long as rows are taken.
     let pin = reader.cut.pin.clone();

@@ -1,0 +1,45 @@
+//! Gives memory back to the system while the server idles.
+//!
+//! The allocator keeps freed pages for a while and looks at them again only when it needs some: a
+//! server that has loaded much and then idles would keep them for good. While it works it keeps them,
+//! since taking pages from the system again costs more than what they hold.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// How often the server looks whether it idles.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The server idles if it used less processor time than this since it last looked.
+const IDLE_CPU_MAX: Duration = Duration::from_millis(100);
+
+/// Gives memory back once each time that the server begins to idle, until `shutdown`.
+pub(crate) async fn give_back_when_idle(mut shutdown: watch::Receiver<bool>) {
+    let (mut before, mut given) = (cpu_time(), false);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            _ = shutdown.changed() => return,
+        }
+        let now = cpu_time();
+        let idle = now.saturating_sub(before) < IDLE_CPU_MAX;
+        if idle && !given {
+            // SAFETY: it takes no pointers and may be called on any thread.
+            unsafe { libmimalloc_sys::mi_collect(true) };
+        }
+        given = idle;
+        before = now;
+    }
+}
+
+/// Processor time of all threads since the process began.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock writes one timespec, which outlives the call.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    if result != 0 {
+        return Duration::MAX;
+    }
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
