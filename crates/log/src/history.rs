@@ -196,14 +196,19 @@ impl State {
         }
     }
 
+    /// Lets go of the groups that are kept for those who follow.
+    pub(crate) fn forget_recent(&mut self) {
+        self.recent = VecDeque::new();
+        (self.recent_bytes, self.recent_after) = (0, self.durable_time);
+    }
+
     fn publish_entry(&mut self, lsn: u64, time: Timestamp, wall_micros: i64, entry: &Entry) {
         let history = self.histories.entry(entry.key).or_default();
         // After a restart the WAL repeats groups whose rows are sealed. Attached files may have been
         // merged since, so such a group cannot be served from memory.
         if lsn <= history.sealed_lsn {
             if matches!(entry.source, Source::Segments(_)) {
-                self.recent.clear();
-                (self.recent_bytes, self.recent_after) = (0, time);
+                self.forget_recent();
             }
             return;
         }

@@ -314,6 +314,12 @@ impl Log {
         time.micros().wrapping_add(offset)
     }
 
+    /// Lets go of the newest groups in memory, which are kept for those who follow the log. Who has not
+    /// read them yet gets them from where they are stored.
+    pub fn forget_recent(&self) {
+        self.shared().state.write().forget_recent();
+    }
+
     /// Figures about a relation; zeros if it has no rows.
     #[must_use]
     pub fn statistics(&self, relation: RelationId) -> RelationStatistics {

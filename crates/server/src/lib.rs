@@ -72,7 +72,7 @@ async fn serve(config: &Config, engine: &Arc<Engine>) -> Result<()> {
         http_listener.local_addr()?
     );
     let http = tokio::spawn(http::serve(http_listener, Arc::clone(engine), shutdown.clone()));
-    tokio::spawn(memory::give_back_when_idle(shutdown.clone()));
+    tokio::spawn(memory::give_back_when_idle(Arc::clone(engine), shutdown.clone()));
     let options = kappa_wire::ServerOptions {
         connection_count_max: config.connection_count_max,
         ..kappa_wire::ServerOptions::default()

@@ -1,12 +1,16 @@
 //! Gives memory back to the system while the server idles.
 //!
-//! The allocator keeps freed pages for a while and looks at them again only when it needs some: a
+//! The log keeps its newest rows in memory for those who follow it; they have them by then. The
+//! allocator keeps freed pages for a while and looks at them again only when it needs some: a
 //! server that has loaded much and then idles would keep them for good. While it works it keeps them,
 //! since taking pages from the system again costs more than what they hold.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+use crate::engine::Engine;
 
 /// How often the server looks whether it idles.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -15,7 +19,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const IDLE_CPU_MAX: Duration = Duration::from_millis(100);
 
 /// Gives memory back once each time that the server begins to idle, until `shutdown`.
-pub(crate) async fn give_back_when_idle(mut shutdown: watch::Receiver<bool>) {
+pub(crate) async fn give_back_when_idle(engine: Arc<Engine>, mut shutdown: watch::Receiver<bool>) {
     let (mut before, mut given) = (cpu_time(), false);
     loop {
         tokio::select! {
@@ -25,6 +29,7 @@ pub(crate) async fn give_back_when_idle(mut shutdown: watch::Receiver<bool>) {
         let now = cpu_time();
         let idle = now.saturating_sub(before) < IDLE_CPU_MAX;
         if idle && !given {
+            engine.log.forget_recent();
             // SAFETY: it takes no pointers and may be called on any thread.
             unsafe { libmimalloc_sys::mi_collect(true) };
         }

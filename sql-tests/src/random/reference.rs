@@ -83,7 +83,13 @@ impl Reference {
         relation: &Relation,
         create: &str,
     ) -> Result<bool, Failure> {
-        let content = format!("SELECT * FROM {}", relation.name);
+        // Which of several equal intervals a group shows is ours to choose: they are compared by length.
+        let columns = relation.columns.iter().map(|column| match column.kind {
+            Kind::Interval => format!("extract(epoch FROM {})", column.name),
+            _ => column.name.clone(),
+        });
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        let content = format!("SELECT {columns} FROM {}", relation.name);
         let Ok(theirs) = self.session.query(&content).await else { return Ok(false) };
         let is_number = |kind: Kind| matches!(kind, Kind::Numeric | Kind::Double);
         let is_number: Vec<_> =

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use kappa_log::{Group, Log};
@@ -79,6 +79,8 @@ pub(super) struct Coordinator {
     /// The newest boundary.
     pub(super) boundary: Timestamp,
     step_number: u64,
+    /// The last step in which operators counted their bytes, and when that was.
+    counted_step: u64,
     bytes_counted_at: Instant,
 }
 
@@ -92,6 +94,7 @@ impl Coordinator {
             watermarks: BTreeMap::new(),
             pending: VecDeque::new(),
             step_number: 0,
+            counted_step: 0,
             bytes_counted_at: Instant::now(),
         }
     }
@@ -117,8 +120,17 @@ impl Coordinator {
     /// Takes all that has happened and then one step; whether to go on.
     fn turn(&mut self) -> bool {
         if self.pending.is_empty() {
-            let Ok(event) = self.parts.events.recv() else { return false };
-            if !self.take(event) {
+            let event = if self.counted_step == self.step_number {
+                self.parts.events.recv().map_err(RecvTimeoutError::from)
+            } else {
+                self.parts.events.recv_timeout(COUNT_BYTES_EVERY)
+            };
+            let goes_on = match event {
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Disconnected) => false,
+                Err(RecvTimeoutError::Timeout) => return self.count_bytes(),
+            };
+            if !goes_on {
                 return false;
             }
         }
@@ -359,6 +371,9 @@ impl Coordinator {
         self.step_number += 1;
         let count_bytes = self.shall_count_bytes(&levels);
         let number = self.step_number;
+        if count_bytes {
+            self.counted_step = number;
+        }
         let step = Arc::new(Step { number, time, rows, levels, count_bytes });
         for mailbox in &self.parts.mailboxes {
             mailbox.send(Command::Step(Arc::clone(&step)));
@@ -381,6 +396,22 @@ impl Coordinator {
             self.take_reports(version, time, reports);
         }
         true
+    }
+
+    /// A step without rows in which operators count their bytes, so that what is shown while nothing
+    /// happens is what is there. False if a worker has died.
+    fn count_bytes(&mut self) -> bool {
+        let live = self.versions.values().filter(|version| version.is_live());
+        let followed: BTreeSet<VersionId> = live.flat_map(Version::upstream_versions).collect();
+        let work = |version: VersionId| {
+            let closing = self.versions[&version].closing.as_ref();
+            let watermark = closing.and_then(|closing| closing.watermark(|of| self.watermark(of)));
+            let is_followed = followed.contains(&version);
+            Work { version, watermark, ends: true, is_followed, feeds: Vec::new() }
+        };
+        let levels = self.by_level().into_iter();
+        let levels = levels.map(|level| level.into_iter().map(work).collect()).collect();
+        self.run_step(self.boundary, RelationRows::new(), levels)
     }
 
     /// Whether operators count their bytes in this step: now and then, and for a version that has

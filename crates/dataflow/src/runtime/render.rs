@@ -245,13 +245,20 @@ impl Keyed {
     ) {
         while let Some(mut capability) = self.capability.take() {
             let number = *capability.time();
+            let has_ended = !frontiers.iter().any(|frontier| frontier.less_equal(&number));
+            if !has_ended && !self.shared.ticks.borrow().knows(number) {
+                // Another worker has begun the tick. Here it is not known yet what it means, such as
+                // whether old results are wanted; the operator runs again when it has begun here.
+                self.capability = Some(capability);
+                return;
+            }
             for (port, delta) in self.stash.remove(&number).unwrap_or_default() {
                 let operator = &mut self.operator;
                 for delta in self.shared.guard(|out| operator.push(port, delta, out)) {
                     give(&capability, delta);
                 }
             }
-            if frontiers.iter().any(|frontier| frontier.less_equal(&number)) {
+            if !has_ended {
                 self.capability = Some(capability);
                 return;
             }
