@@ -14,6 +14,7 @@ use kappa_types::{SqlError, SqlState};
 use crate::function::{
     ALL, ANY, BINARY, CAST_TO, CELL, FunctionRegistry, LITERAL, PARAMETER, UNARY, name_at,
 };
+use crate::named_window::{write_out_in_order, write_out_in_select};
 use crate::output_name::{hide_equal_names, name_columns};
 use crate::parse::{fold, span_position};
 
@@ -47,7 +48,10 @@ impl VisitorMut for Desugar<'_> {
         if !query.locks.is_empty() {
             query.locks.clear();
         }
-        if let Err(error) = fetch_as_limit(query).and_then(|()| refuse_writing(&query.body)) {
+        let refused = fetch_as_limit(query)
+            .and_then(|()| refuse_writing(&query.body))
+            .and_then(|()| write_out_in_order(query));
+        if let Err(error) = refused {
             return ControlFlow::Break(error);
         }
         name_columns(&mut query.body);
@@ -55,6 +59,13 @@ impl VisitorMut for Desugar<'_> {
             hide_equal_names(&mut common.query.body);
         }
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        match write_out_in_select(select) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut ast::TableFactor) -> ControlFlow<SqlError> {
