@@ -197,6 +197,18 @@ fn plan(message: &str) -> SqlError {
             "each UNION, INTERSECT or EXCEPT query must have the same number of columns",
         );
     }
+    if line.starts_with("For SELECT DISTINCT, ORDER BY expressions") {
+        return SqlError::new(
+            SqlState::InvalidColumnReference,
+            "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+        );
+    }
+    if line.contains("does not support named arguments") {
+        return SqlError::unsupported(
+            "named arguments of functions are not supported",
+            "Give all arguments in their order.",
+        );
+    }
     if line.contains("Too many columns! The subquery") {
         return SqlError::new(SqlState::SyntaxError, "subquery must return only one column");
     }
