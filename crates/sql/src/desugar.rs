@@ -69,8 +69,12 @@ impl VisitorMut for Desugar<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut ast::TableFactor) -> ControlFlow<SqlError> {
-        if let ast::TableFactor::Derived { subquery, .. } = factor {
-            hide_equal_names(&mut subquery.body);
+        match factor {
+            ast::TableFactor::Derived { subquery, .. } => hide_equal_names(&mut subquery.body),
+            ast::TableFactor::UNNEST { alias, array_exprs, .. } if array_exprs.len() == 1 => {
+                name_unnested(alias);
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
@@ -97,6 +101,20 @@ impl VisitorMut for Desugar<'_> {
             }
             Err(error) => ControlFlow::Break(error),
         }
+    }
+}
+
+/// The one column of a function in FROM is named like the function's alias.
+fn name_unnested(alias: &mut Option<ast::TableAlias>) {
+    let alias = alias.get_or_insert_with(|| ast::TableAlias {
+        explicit: true,
+        name: Ident::new("unnest"),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        let name = alias.name.clone();
+        alias.columns.push(ast::TableAliasColumnDef { name, data_type: None });
     }
 }
 
