@@ -5,15 +5,16 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SetExpr, Spanned, Subscript, UnaryOperator, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause,
+    ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Spanned, Subscript,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use kappa_types::{SqlError, SqlState};
 
 use crate::function::{
     ALL, ANY, BINARY, CAST_TO, CELL, FunctionRegistry, LITERAL, PARAMETER, UNARY, name_at,
 };
+use crate::named_window::{write_out_in_order, write_out_in_select};
 use crate::output_name::{hide_equal_names, name_columns};
 use crate::parse::{fold, span_position};
 
@@ -47,6 +48,12 @@ impl VisitorMut for Desugar<'_> {
         if !query.locks.is_empty() {
             query.locks.clear();
         }
+        let refused = fetch_as_limit(query)
+            .and_then(|()| refuse_writing(&query.body))
+            .and_then(|()| write_out_in_order(query));
+        if let Err(error) = refused {
+            return ControlFlow::Break(error);
+        }
         name_columns(&mut query.body);
         for common in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             hide_equal_names(&mut common.query.body);
@@ -54,9 +61,20 @@ impl VisitorMut for Desugar<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        match write_out_in_select(select) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut ast::TableFactor) -> ControlFlow<SqlError> {
-        if let ast::TableFactor::Derived { subquery, .. } = factor {
-            hide_equal_names(&mut subquery.body);
+        match factor {
+            ast::TableFactor::Derived { subquery, .. } => hide_equal_names(&mut subquery.body),
+            ast::TableFactor::UNNEST { alias, array_exprs, .. } if array_exprs.len() == 1 => {
+                name_unnested(alias);
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
@@ -83,6 +101,55 @@ impl VisitorMut for Desugar<'_> {
             }
             Err(error) => ControlFlow::Break(error),
         }
+    }
+}
+
+/// The one column of a function in FROM is named like the function's alias.
+fn name_unnested(alias: &mut Option<ast::TableAlias>) {
+    let alias = alias.get_or_insert_with(|| ast::TableAlias {
+        explicit: true,
+        name: Ident::new("unnest"),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        let name = alias.name.clone();
+        alias.columns.push(ast::TableAliasColumnDef { name, data_type: None });
+    }
+}
+
+/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
+fn fetch_as_limit(query: &mut Query) -> Result<(), SqlError> {
+    let Some(fetch) = query.fetch.take() else { return Ok(()) };
+    if fetch.with_ties || fetch.percent {
+        return Err(SqlError::unsupported(
+            "FETCH FIRST … WITH TIES and PERCENT are not supported",
+            "Use LIMIT, or rank() OVER (…) in a subquery.",
+        ));
+    }
+    let limit = fetch.quantity.unwrap_or_else(|| Expr::value(Value::Number("1".into(), false)));
+    let offset = match query.limit_clause.take() {
+        None => None,
+        Some(LimitClause::LimitOffset { limit: None, offset, .. }) => offset,
+        Some(_) => {
+            return Err(SqlError::new(SqlState::SyntaxError, "multiple LIMIT clauses not allowed"));
+        }
+    };
+    query.limit_clause =
+        Some(LimitClause::LimitOffset { limit: Some(limit), offset, limit_by: Vec::new() });
+    Ok(())
+}
+
+/// 0A000 for INSERT, UPDATE and DELETE as a part of a query.
+fn refuse_writing(body: &SetExpr) -> Result<(), SqlError> {
+    match body {
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+            Err(SqlError::unsupported(
+                "INSERT, UPDATE and DELETE inside a query are not supported",
+                "Run them as statements of their own, in one transaction with the query.",
+            ))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -334,6 +401,12 @@ fn after(expr: Expr, registry: &FunctionRegistry) -> Result<Expr, SqlError> {
         Expr::Function(function) => named(function, position, registry)?,
         Expr::InList { expr, list, negated } if matches!(*expr, Expr::Tuple(_)) => {
             tuple_in_list(*expr, list, negated, position)?
+        }
+        Expr::InSubquery { expr, .. } if matches!(*expr, Expr::Tuple(_)) => {
+            return Err(SqlError::unsupported(
+                "a row with IN over a subquery is not supported",
+                "Write EXISTS with one comparison for each column, or a join.",
+            ));
         }
         other => other,
     })

@@ -40,6 +40,18 @@ fn convert(error: &DataFusionError) -> SqlError {
         },
         DataFusionError::ArrowError(inner, _) => arrow(inner),
         DataFusionError::SchemaError(inner, _) => schema(inner),
+        DataFusionError::NotImplemented(what) if what.starts_with("Struct not supported") => {
+            SqlError::unsupported("row values are not supported", "Write the columns one by one.")
+        }
+        DataFusionError::NotImplemented(what)
+            if what.contains("Physical plan does not support logical expression Aggregate") =>
+        {
+            SqlError::new(
+                SqlState::GroupingError,
+                "aggregate functions are not allowed outside a query",
+            )
+            .with_hint("Compute it in a subquery in FROM.")
+        }
         DataFusionError::NotImplemented(what)
             if what.contains("Physical plan does not support") =>
         {
@@ -191,6 +203,21 @@ fn plan(message: &str) -> SqlError {
             SqlState::SyntaxError,
             "each UNION, INTERSECT or EXCEPT query must have the same number of columns",
         );
+    }
+    if line.starts_with("For SELECT DISTINCT, ORDER BY expressions") {
+        return SqlError::new(
+            SqlState::InvalidColumnReference,
+            "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+        );
+    }
+    if line.contains("does not support named arguments") {
+        return SqlError::unsupported(
+            "named arguments of functions are not supported",
+            "Give all arguments in their order.",
+        );
+    }
+    if line.contains("Too many columns! The subquery") {
+        return SqlError::new(SqlState::SyntaxError, "subquery must return only one column");
     }
     if line.contains("Inconsistent data length across values list") {
         return SqlError::new(SqlState::SyntaxError, "VALUES lists must all be the same length");

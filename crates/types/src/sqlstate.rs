@@ -251,6 +251,9 @@ states! {
     IndeterminateDatatype = "42P18" "indeterminate_datatype"
         "The type of a parameter or of an empty array cannot be told."
         "Cast it.";
+    WindowingError = "42P20" "windowing_error"
+        "OVER or WINDOW gives a named window a partition, an order or a frame that it may not have."
+        "Write the window out.";
     DiskFull = "53100" "disk_full"
         "The disk of the log is full; the write was not done."
         "Make room: writing goes on by itself.";

@@ -43,6 +43,15 @@ pub fn query_error(error: DataFusionError) -> SqlError {
                 "Add a WHERE clause or a LIMIT, or keep the result as a materialized view.",
             )
         }
+        DataFusionError::NotImplemented(what)
+            if what.starts_with("Physical plan does not support logical expression") =>
+        {
+            SqlError::unsupported(
+                "a subquery of this form is not supported",
+                "EXISTS and subqueries on columns of the query around them stand in WHERE or equal \
+                 one value; otherwise write a join, or a subquery in FROM.",
+            )
+        }
         DataFusionError::NotImplemented(what) => SqlError::unsupported(
             what,
             "The query engine cannot run this query; write it another way.",

@@ -181,7 +181,8 @@ impl Session {
         returned("INSERT 0", inserted.row_count, &insert.returning, inserted.rows)
     }
 
-    /// The rows that an UPDATE or DELETE is about, read at the head of the table under its lock.
+    /// The rows that an UPDATE or DELETE is about, read under the table's lock at its head, or where
+    /// the transaction reads everything.
     async fn found(
         &mut self,
         cut: Cut,
@@ -192,7 +193,8 @@ impl Session {
     ) -> Result<Vec<RecordBatch>, SqlError> {
         let contents = self.contents(relation)?;
         self.lock_table(relation, &contents).await?;
-        let reader = self.reader(cut, Some(relation.id), context);
+        let head = self.one_cut().is_none().then_some(relation.id);
+        let reader = self.reader(cut, head, context);
         // One partition: rows are changed, and returned, in the order of the table.
         collect(batch::ordered(), &reader, rows, parameters).await
     }

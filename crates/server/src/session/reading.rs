@@ -12,7 +12,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::LogicalPlan;
 use kappa_dataflow::Phase;
 use kappa_sql::{Bound, BoundQuery, RelationSource, ScanTarget, Statement};
-use kappa_types::{SqlError, VersionId};
+use kappa_types::{SqlError, Timestamp, VersionId};
 
 use super::Session;
 use super::execute::materialized_views;
@@ -75,6 +75,12 @@ impl Session {
     /// Whether all statements of the transaction read at the boundary of its first.
     fn reads_at_one_boundary(&self) -> bool {
         self.transaction.as_ref().is_some_and(|open| open.isolation == Isolation::Snapshot)
+    }
+
+    /// The time that all statements of the transaction read, if there is one.
+    pub(super) fn one_cut(&self) -> Option<Timestamp> {
+        let open = self.transaction.as_ref()?;
+        (open.isolation == Isolation::Snapshot).then_some(open.cut.as_ref()?.at)
     }
 
     /// Longest wait of a read for its boundary.

@@ -393,10 +393,36 @@ fn plan_carried(
         }
         let mut known = engine.plans.all();
         known.extend(plans.iter().map(|(version, plan)| (*version, Arc::clone(plan))));
-        let plan = plan_definition(&after, definition, &known, &*engine.clock)?;
+        let plan = plan_definition(&after, definition, &known, &*engine.clock)
+            .map_err(|error| breaks_dependent(&after, definitions, definition, error))?;
         plans.insert(definition.version, Arc::new(plan));
     }
     Ok(())
+}
+
+/// 2BP01 for a change under which the definition of a view above means nothing any more. The error is
+/// about a text that the client has not sent, so its position says nothing.
+fn breaks_dependent(
+    after: &Snapshot,
+    definitions: &[Definition],
+    dependent: &Definition,
+    error: SqlError,
+) -> SqlError {
+    if error.state == SqlState::InternalError {
+        return error;
+    }
+    let named = |id: RelationId| {
+        after.relation(id).map_or_else(String::new, |relation| {
+            format!("{} {}", relation.kind.noun(), relation.name)
+        })
+    };
+    let changed = definitions.first().map_or_else(String::new, |root| named(root.relation));
+    SqlError::new(
+        SqlState::DependentObjectsStillExist,
+        format!("cannot change {changed} because other objects depend on it"),
+    )
+    .with_detail(format!("{} would no longer hold: {}", named(dependent.relation), error.message))
+    .with_hint("Columns may be added; those that are read must keep name and type.")
 }
 
 /// The catalogue as it will be when all of `definitions` have taken effect.

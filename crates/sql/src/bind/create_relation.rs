@@ -207,8 +207,9 @@ impl Planner {
                 compile(&expr, &empty, target.0)?;
             }
             if let Some(generated) = &clause.generated {
-                let expr =
-                    self.expression(&generated.expression, &row, Purpose::View, &parameters)?;
+                let expr = self
+                    .expression(&generated.expression, &row, Purpose::View, &parameters)
+                    .map_err(not_immutable)?;
                 refuse_generated_reference(&expr, create, &clause.name.name)?;
                 let expr = self.stored(expr, &row, target, &parameters)?;
                 compile(&expr, &row, target.0)?;
@@ -247,6 +248,19 @@ impl Planner {
             search_path: self.search_path.clone(),
         }
     }
+}
+
+/// What a view refuses because its value changes by itself, in PostgreSQL's words for a generated
+/// column.
+fn not_immutable(error: SqlError) -> SqlError {
+    if !error.message.contains("changes by itself") {
+        return error;
+    }
+    let mut refused =
+        SqlError::new(SqlState::InvalidObjectDefinition, "generation expression is not immutable")
+            .with_hint("Use DEFAULT for a value that is taken when the row is written.");
+    refused.position = error.position;
+    refused
 }
 
 /// 42P17 for a generated column that reads another.

@@ -57,7 +57,7 @@ impl Planner {
         parameters: &Parameters,
         unknowns: Unknowns,
     ) -> Result<Planned, SqlError> {
-        let context = Context::new(self, purpose, relation_positions(query));
+        let context = Context::new(self, purpose, relation_positions(query)?);
         let mut query = query.clone();
         if purpose == Purpose::Run {
             mark_hidden(&mut query, &|name| self.is_base(name))?;
@@ -221,21 +221,28 @@ fn replace(expr: Expr, literals: &[Expr]) -> Result<Transformed<Expr>, DataFusio
 }
 
 /// Where each relation's name first stands in a query.
-fn relation_positions(query: &ast::Query) -> HashMap<String, usize> {
+///
+/// # Errors
+/// 0A000 for a relation of another database.
+fn relation_positions(query: &ast::Query) -> Result<HashMap<String, usize>, SqlError> {
     struct Positions(HashMap<String, usize>);
     impl Visitor for Positions {
-        type Break = ();
-        fn pre_visit_relation(&mut self, name: &ast::ObjectName) -> ControlFlow<()> {
+        type Break = SqlError;
+        fn pre_visit_relation(&mut self, name: &ast::ObjectName) -> ControlFlow<SqlError> {
+            let named = match relation_name(name) {
+                Ok(named) => named,
+                Err(error) => return ControlFlow::Break(error),
+            };
             let first = name.0.first().and_then(|part| part.as_ident());
-            if let (Ok(named), Some(first)) = (relation_name(name), first)
-                && let Some(position) = span_position(first.span)
-            {
+            if let Some(position) = first.and_then(|first| span_position(first.span)) {
                 self.0.entry(named.to_string()).or_insert(position);
             }
             ControlFlow::Continue(())
         }
     }
     let mut positions = Positions(HashMap::new());
-    let _ = query.visit(&mut positions);
-    positions.0
+    match query.visit(&mut positions) {
+        ControlFlow::Continue(()) => Ok(positions.0),
+        ControlFlow::Break(error) => Err(error),
+    }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::common::DFSchema;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{self, DFSchema, ScalarValue};
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use kappa_plan::Expression;
+use kappa_types::text::{ColumnFormatter, TextOptions};
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::plan_error;
@@ -49,13 +51,43 @@ fn without_coalesce(expr: Expr) -> datafusion::common::Result<Expr> {
     Ok(changed.data)
 }
 
-/// The expression as EXPLAIN shows it: without qualifiers.
+/// The expression as EXPLAIN and `kappa_errors` show it: constants as they are written in SQL.
 fn text(expr: &Expr) -> String {
-    expr.human_display().to_string()
+    let shown = expr.clone().transform_up(|part| {
+        Ok(match &part {
+            Expr::Literal(value, _) => match constant(value) {
+                Some(constant) => {
+                    Transformed::yes(Expr::Column(common::Column::new_unqualified(constant)))
+                }
+                None => Transformed::no(part),
+            },
+            _ => Transformed::no(part),
+        })
+    });
+    shown.map_or_else(|_| expr.human_display().to_string(), |s| s.data.human_display().to_string())
+}
+
+/// A constant as it is written in SQL, if its type is one of SQL.
+fn constant(value: &ScalarValue) -> Option<String> {
+    if value.is_null() {
+        return Some("NULL".to_owned());
+    }
+    let sql_type = SqlType::of_field(&Field::new("constant", value.data_type(), true))?;
+    let array = value.to_array().ok()?;
+    let options = TextOptions::default();
+    let formatter = ColumnFormatter::new(array.as_ref(), &sql_type, &options).ok()?;
+    let mut text = Vec::new();
+    formatter.write(0, &mut text);
+    let text = String::from_utf8_lossy(&text);
+    let data_type = value.data_type();
+    Some(match data_type.is_numeric() || data_type == DataType::Boolean {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', "''")),
+    })
 }
 
 /// A column as it is.
-pub(super) fn column(index: usize, field: &arrow::datatypes::Field) -> Expression {
+pub(super) fn column(index: usize, field: &Field) -> Expression {
     Expression {
         physical: Arc::new(Column::new(field.name(), index)),
         name: field.name().clone(),

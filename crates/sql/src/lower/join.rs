@@ -19,7 +19,7 @@ pub(super) fn lower(join: &Join) -> Result<Node, SqlError> {
         JoinType::Left => (JoinKind::Left, false),
         JoinType::Right => (JoinKind::Left, true),
         JoinType::Full => return Err(refused("FULL JOIN")),
-        _ => return Err(refused("a semi or anti join")),
+        _ => return Err(refused("INTERSECT, EXCEPT or another semi or anti join")),
     };
     if join.on.is_empty() {
         return Err(SqlError::unsupported(

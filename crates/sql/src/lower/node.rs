@@ -78,9 +78,12 @@ pub(super) fn schema_of(expressions: &[Expression]) -> SchemaRef {
 fn input(scan: &TableScan) -> Result<Node, SqlError> {
     let source: Option<&RelationSource> = scan.source.downcast_ref();
     let Some(source) = source else {
-        return Err(SqlError::new(
-            SqlState::InternalError,
-            format!("\"{}\" is no relation of the catalogue", scan.table_name),
+        return Err(SqlError::unsupported(
+            format!(
+                "table function {}() cannot be kept in a materialized view yet",
+                scan.table_name.table()
+            ),
+            "INSERT its rows into a table and read that.",
         ));
     };
     let ScanTarget::Relation(relation) = &source.target else {

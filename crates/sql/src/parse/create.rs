@@ -188,11 +188,15 @@ fn column(reader: &mut Reader<'_>, create: &mut CreateRelation) -> Result<(), Sq
     let sql_type = reader.sql_type()?;
     let mut column =
         ColumnClause { name, sql_type, not_null: false, default: None, generated: None };
+    let mut nullable = false;
     loop {
         let position = reader.position();
         if reader.words(&["not", "null"]) {
             column.not_null = true;
+            refuse_both_nulls(nullable, &column, position)?;
         } else if reader.word("null") {
+            nullable = true;
+            refuse_both_nulls(column.not_null, &column, position)?;
         } else if reader.words(&["primary", "key"]) {
             let name = column.name.clone();
             set_primary_key(create, vec![name], position)?;
@@ -217,6 +221,21 @@ fn column(reader: &mut Reader<'_>, create: &mut CreateRelation) -> Result<(), Sq
     }
     create.columns.push(column);
     Ok(())
+}
+
+fn refuse_both_nulls(
+    conflicts: bool,
+    column: &ColumnClause,
+    position: usize,
+) -> Result<(), SqlError> {
+    if !conflicts {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        SqlState::SyntaxError,
+        format!("conflicting NULL/NOT NULL declarations for column \"{}\"", column.name.name),
+    )
+    .at(position))
 }
 
 fn identity_unsupported(position: usize) -> SqlError {

@@ -9,6 +9,9 @@ use datafusion::sql::sqlparser::tokenizer::{
 };
 use kappa_types::{SqlError, SqlState};
 
+/// Bytes of a name that count, as in PostgreSQL.
+const NAME_BYTES_MAX: usize = 63;
+
 /// One statement of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatementSpan {
@@ -75,8 +78,19 @@ fn tokens_with_blanks(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
     for token in &mut tokens {
         let span = token.span;
         token.span = Span::new(lines.flat(span.start), lines.flat(span.end));
+        if let Token::Word(word) = &mut token.token {
+            cut_name(&mut word.value);
+        }
     }
     Ok(tokens)
+}
+
+/// Names are cut where they are read, so that a longer one means the same relation everywhere.
+fn cut_name(name: &mut String) {
+    if name.len() > NAME_BYTES_MAX {
+        let cut = (0..=NAME_BYTES_MAX).rev().find(|at| name.is_char_boundary(*at));
+        name.truncate(cut.unwrap_or(0));
+    }
 }
 
 fn lexical_error(text: &str, lines: &LineStarts, error: &TokenizerError) -> SqlError {

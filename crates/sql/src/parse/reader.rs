@@ -12,9 +12,6 @@ use crate::statement::{ColumnName, ExpressionText, Name, QueryText};
 /// How deep expressions and queries may nest before 54001.
 const NESTING_MAX: usize = 100;
 
-/// A name longer than this many bytes is cut, as in PostgreSQL.
-const NAME_BYTES_MAX: usize = 63;
-
 /// A place in the tokens of one statement.
 pub(super) struct Reader<'a> {
     text: &'a str,
@@ -284,17 +281,12 @@ pub(super) fn is_word(token: &Token, word: &str) -> bool {
         if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
 }
 
-/// A name as it is stored: folded to lower case unless quoted, cut to 63 bytes.
+/// A name as it is stored: folded to lower case unless quoted. The lexer has cut it.
 pub(crate) fn fold(ident: &Ident) -> String {
-    let mut name = match ident.quote_style {
+    match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_ascii_lowercase(),
-    };
-    if name.len() > NAME_BYTES_MAX {
-        let cut = (0..=NAME_BYTES_MAX).rev().find(|at| name.is_char_boundary(*at));
-        name.truncate(cut.unwrap_or(0));
     }
-    name
 }
 
 /// The relation that a syntax tree's name means.

@@ -192,7 +192,7 @@ fn microseconds(precision: Option<u64>) -> Result<(), SqlError> {
     match precision {
         None | Some(6) => Ok(()),
         Some(precision) => Err(unsupported(
-            &format!("time type with precision {precision}"),
+            &format!("time or timestamp({precision})"),
             "Times have microseconds; use date_trunc to cut them.",
         )),
     }

@@ -1,7 +1,8 @@
 //! UPDATE and DELETE: rows of a table found by a query, taken away, and put back changed.
 //!
 //! The one idea: the query has run on the head of the table under its lock, so what it found is what
-//! there is; the log gets the resolved rows, `-1` and `+1`, and no expression.
+//! there is; the log gets the resolved rows, `-1` and `+1`, and no expression. A transaction that
+//! reads one cut looks for its rows there, and what it found must still be at the head.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use arrow::array::{BooleanArray, Int64Array, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use kappa_catalog::Relation;
 use kappa_log::{RelationRows, RowKind};
-use kappa_serving::TableContents;
-use kappa_types::{RelationId, SqlError, SqlState};
+use kappa_serving::{HEAD, TableContents};
+use kappa_types::{RelationId, SqlError, SqlState, Timestamp};
 use parking_lot::Mutex;
 
 use super::key::Key;
@@ -20,7 +21,7 @@ use crate::engine::Intake;
 use crate::session::Session;
 use crate::session::error::arrow_error;
 use crate::session::read::read_error;
-use crate::session::transaction::{Changes, Isolation};
+use crate::session::transaction::Changes;
 
 impl Session {
     /// Takes the changes of an UPDATE into the transaction: `found` has the old columns, then the
@@ -51,7 +52,7 @@ impl Session {
             Some(key) => first_of_each(key, &old, &new)?,
             None => self.each_once(relation, &contents, &old, &new)?,
         };
-        self.check_unchanged(relation, &contents, &old)?;
+        self.check_current(relation, &contents, &old)?;
         let intake = Intake::new(&self.engine, relation, Vec::new())?;
         let stored = intake.checked(new, self.engine.clock.now_micros())?;
         let (rows, diffs) = replacement(&old, &stored.rows).map_err(arrow_error)?;
@@ -80,7 +81,7 @@ impl Session {
             Some(key) => first_of_each(&key, &old, &old)?.0,
             None => self.each_once(relation, &contents, &old, &old)?.0,
         };
-        self.check_unchanged(relation, &contents, &old)?;
+        self.check_current(relation, &contents, &old)?;
         let diffs = Int64Array::from_value(-1, old.num_rows());
         let changes = self.changes();
         changes.lock().push(change(relation, old.clone(), Some(diffs), None))?;
@@ -96,29 +97,48 @@ impl Session {
         old: &RecordBatch,
         new: &RecordBatch,
     ) -> Result<(RecordBatch, RecordBatch), SqlError> {
-        let schema = relation.schema.arrow();
-        let own = self.changes_of(relation.id);
-        let head = contents.head().map_err(read_error)?;
-        let head = super::multiset::after_changes(&schema, head, &own).map_err(arrow_error)?;
-        let mask = present(&schema, &head, old).map_err(arrow_error)?;
+        let there = self.rows_at(relation, contents, self.one_cut().unwrap_or(HEAD))?;
+        let mask = present(&relation.schema.arrow(), &there, old).map_err(arrow_error)?;
         let old = filter_record_batch(old, &mask).map_err(arrow_error)?;
         Ok((old, filter_record_batch(new, &mask).map_err(arrow_error)?))
     }
 
-    /// In a transaction that reads one cut: what it is about to change must still be what it reads.
-    fn check_unchanged(
+    /// In a transaction that reads one cut: what it found there must still be at the head.
+    fn check_current(
         &self,
         relation: &Relation,
         contents: &TableContents,
-        old: &RecordBatch,
+        found: &RecordBatch,
     ) -> Result<(), SqlError> {
-        let Some(open) = &self.transaction else { return Ok(()) };
-        let (Isolation::Snapshot, Some(cut)) = (open.isolation, &open.cut) else { return Ok(()) };
-        let own = open.changes.lock().of(relation.id);
-        let schema = relation.schema.arrow();
-        let seen = contents.rows.scan(cut.at, None, &[]).map_err(read_error)?;
-        let seen = super::multiset::after_changes(&schema, seen, &own).map_err(arrow_error)?;
-        if contains(&schema, &seen, old).map_err(arrow_error)? {
+        if self.one_cut().is_none() {
+            return Ok(());
+        }
+        self.check_contained(relation, contents, HEAD, found)
+    }
+
+    /// In a transaction that reads one cut: rows of the head that it is about to decide on must be
+    /// what it reads. Price: a pass over the table.
+    pub(super) fn check_seen(
+        &self,
+        relation: &Relation,
+        contents: &TableContents,
+        rows: &RecordBatch,
+    ) -> Result<(), SqlError> {
+        match self.one_cut() {
+            Some(at) if rows.num_rows() > 0 => self.check_contained(relation, contents, at, rows),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_contained(
+        &self,
+        relation: &Relation,
+        contents: &TableContents,
+        at: Timestamp,
+        rows: &RecordBatch,
+    ) -> Result<(), SqlError> {
+        let there = self.rows_at(relation, contents, at)?;
+        if contains(&relation.schema.arrow(), &there, rows).map_err(arrow_error)? {
             return Ok(());
         }
         Err(SqlError::new(
@@ -126,6 +146,18 @@ impl Session {
             "could not serialize access due to concurrent update",
         )
         .with_hint("Run the transaction again."))
+    }
+
+    /// The rows of a table at a time, with what the transaction has changed.
+    fn rows_at(
+        &self,
+        relation: &Relation,
+        contents: &TableContents,
+        at: Timestamp,
+    ) -> Result<Vec<RecordBatch>, SqlError> {
+        let own = self.changes_of(relation.id);
+        let rows = contents.rows.scan(at, None, &[]).map_err(read_error)?;
+        super::multiset::after_changes(&relation.schema.arrow(), rows, &own).map_err(arrow_error)
     }
 }
 

@@ -101,6 +101,7 @@ impl Session {
             }
             Some(conflict) => {
                 let existing = key.existing(&new, &own)?;
+                self.check_seen(relation, &contents, &existing.rows)?;
                 let split = Split::new(&key, new, existing)?;
                 match conflict {
                     BoundConflict::DoNothing => {
