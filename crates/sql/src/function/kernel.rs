@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 use kappa_types::{SqlError, SqlType};
 
 use super::FunctionContext;
+use super::cast::CAST;
 use crate::error::into_datafusion;
 
 /// The computation of a function over whole columns. All arrays have the same length.
@@ -87,6 +88,16 @@ impl ScalarUDFImpl for KernelFunction {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// Columns of plans are told apart by such names: casts of one value to two types have two.
+    fn schema_name(&self, args: &[Expr]) -> Result<String, DataFusionError> {
+        let args: Vec<_> = args.iter().map(|arg| arg.schema_name().to_string()).collect();
+        let args = args.join(",");
+        Ok(match self.name {
+            CAST => format!("{CAST}({args} AS {})", self.returns),
+            name => format!("{name}({args})"),
+        })
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>, DataFusionError> {
