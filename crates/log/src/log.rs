@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 use crate::background::Background;
 use crate::fault::fault_point;
-use crate::history::{DurableGroup, State};
+use crate::history::{DurableGroup, Source, State};
 use crate::manifest::Manifest;
 use crate::order::{FileTask, GroupDone, Order, PlacedGroup, Signal};
 use crate::prepare::{Prepared, changes_of, prepare};
@@ -331,7 +331,13 @@ impl Log {
             let unsealed: u64 =
                 history.unsealed.iter().map(|unsealed| unsealed.entry.row_count).sum();
             let bytes: u64 = history.segments.iter().map(|segment| segment.meta.size_bytes).sum();
-            statistics.disk_bytes += bytes + history.unsealed_bytes as u64;
+            let attached =
+                history.unsealed.iter().flat_map(|unsealed| match &unsealed.entry.source {
+                    Source::Segments(segments) => segments.as_slice(),
+                    Source::Memory { .. } => &[],
+                });
+            let attached: u64 = attached.map(|segment| segment.meta.size_bytes).sum();
+            statistics.disk_bytes += bytes + attached + history.unsealed_bytes as u64;
             match kind {
                 RowKind::Rows => statistics.row_count = sealed + unsealed,
                 RowKind::Rejects => statistics.reject_count = sealed + unsealed,
