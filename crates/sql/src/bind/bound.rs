@@ -72,7 +72,7 @@ pub struct BoundQuery {
     /// Whether the plan holds a value of the clock (`now()`, `'now'`): bind again to run again.
     pub depends_on_now: bool,
     /// The optimized plan, made when it is first run.
-    pub(super) optimized: OnceLock<LogicalPlan>,
+    pub(super) optimized: OnceLock<Box<LogicalPlan>>,
 }
 
 /// INSERT.

@@ -159,10 +159,10 @@ impl BoundQuery {
     ) -> Result<LogicalPlan, DataFusionError> {
         let literals = parameter_literals(&self.parameters, values).map_err(into_datafusion)?;
         let plan = match self.optimized.get() {
-            Some(plan) => plan.clone(),
+            Some(plan) => plan.as_ref().clone(),
             None => {
-                let plan = optimize(&self.logical)?;
-                self.optimized.get_or_init(|| plan).clone()
+                let plan = Box::new(optimize(&self.logical)?);
+                self.optimized.get_or_init(|| plan).as_ref().clone()
             }
         };
         if literals.is_empty() { Ok(plan) } else { substitute(plan, &literals) }
