@@ -9,20 +9,29 @@ pub fn shifted_quotient(numerator: i256, divisor: i256, shift: i32) -> Option<i2
         return Some(numerator);
     }
     let power = i256::from_i128(10).checked_pow(shift.unsigned_abs())?;
-    let divisor = if shift < 0 { divisor.checked_mul(power)? } else { divisor };
-    let shifted = if shift < 0 { i256::ONE } else { power };
-    // Whole and rest apart: the product of all of the numerator may not fit where the result does.
+    if shift < 0 {
+        return rounded_quotient(numerator, divisor.checked_mul(power)?);
+    }
+    if let Some(product) = numerator.checked_mul(power) {
+        return rounded_quotient(product, divisor);
+    }
+    // The product of all of the numerator does not fit, but the result may.
     let whole = numerator.checked_div(divisor)?;
-    let rest = numerator.checked_sub(whole.checked_mul(divisor)?)?.checked_mul(shifted)?;
-    let fraction = rest.checked_div(divisor)?;
-    let left = rest.checked_sub(fraction.checked_mul(divisor)?)?;
-    let doubled = left.wrapping_abs().checked_mul(i256::from_i128(2))?;
-    let rounding = match (doubled >= divisor, left.is_negative()) {
-        (false, _) => i256::ZERO,
-        (true, false) => i256::ONE,
-        (true, true) => i256::MINUS_ONE,
-    };
-    whole.checked_mul(shifted)?.checked_add(fraction)?.checked_add(rounding)
+    let rest = numerator.checked_sub(whole.checked_mul(divisor)?)?;
+    let fraction = rounded_quotient(rest.checked_mul(power)?, divisor)?;
+    whole.checked_mul(power)?.checked_add(fraction)
+}
+
+/// `numerator / divisor`, rounded half away from zero; `None` on overflow.
+fn rounded_quotient(numerator: i256, divisor: i256) -> Option<i256> {
+    let quotient = numerator.checked_div(divisor)?;
+    let rest = numerator.checked_sub(quotient.checked_mul(divisor)?)?;
+    let doubled = rest.wrapping_abs().checked_mul(i256::from_i128(2))?;
+    match (doubled >= divisor, rest.is_negative()) {
+        (false, _) => Some(quotient),
+        (true, false) => quotient.checked_add(i256::ONE),
+        (true, true) => quotient.checked_sub(i256::ONE),
+    }
 }
 
 /// The integer nearest to the root of `numerator * 10^shift / divisor`; `None` on overflow.

@@ -53,7 +53,7 @@ impl ContentsOptions {
 ///
 /// * Each shard has one writer, which applies changes in the order of time.
 /// * A row is in at most one chunk; it is visible at T if `begin <= T < end`.
-/// * Rows are equal as GROUP BY has it: NULL is NULL, NaN is NaN, -0 is 0.
+/// * NULL is NULL and NaN is NaN; as keys -0 is 0, as rows they are two.
 ///
 /// Readers wait for a writer for microseconds, and writers for readers as long; a writer merges
 /// outside that lock.

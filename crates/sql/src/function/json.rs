@@ -75,7 +75,11 @@ pub(super) fn functions() -> Vec<Function> {
     ]
 }
 
-fn parse(text: &str) -> Result<Value, SqlError> {
+/// A document as a value.
+///
+/// # Errors
+/// 22P02 if it is none.
+pub(super) fn parse(text: &str) -> Result<Value, SqlError> {
     serde_json::from_str(text).map_err(|error| {
         SqlError::new(SqlState::InvalidTextRepresentation, "invalid input syntax for type json")
             .with_detail(error.to_string())

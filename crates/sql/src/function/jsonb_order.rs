@@ -10,8 +10,10 @@
 //! Source: PostgreSQL 15, compareJsonbContainers in jsonb_util.c, with its exception that an empty
 //! array as the whole document is less than null. Text compares by bytes.
 
-use kappa_types::{SqlError, SqlState};
+use kappa_types::SqlError;
 use serde_json::Value;
+
+use super::json::parse;
 
 /// An empty array that is the whole document.
 const EMPTY: u8 = 0;
@@ -27,10 +29,7 @@ const OBJECT: u8 = 6;
 /// # Errors
 /// 22P02 if it is none.
 pub(super) fn jsonb_order(document: &str) -> Result<Vec<u8>, SqlError> {
-    let value: Value = serde_json::from_str(document).map_err(|error| {
-        SqlError::new(SqlState::InvalidTextRepresentation, "invalid input syntax for type json")
-            .with_detail(error.to_string())
-    })?;
+    let value = parse(document)?;
     let mut out = Vec::with_capacity(document.len() + 8);
     match &value {
         Value::Array(elements) if elements.is_empty() => out.push(EMPTY),
