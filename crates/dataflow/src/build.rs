@@ -18,8 +18,8 @@ use kappa_plan::{Input, Node, NodePath, Operator as Plan, ViewPlan, Window};
 
 use crate::Error;
 use crate::operator::{
-    Aggregate, AssignWindow, Close, Filter, GroupWriter, Join, JoinOptions, Operator, Project,
-    Shelf, WindowAggregate, WindowAggregateOptions,
+    Aggregate, AssignWindow, Close, Filter, GroupWriter, Join, JoinOptions, Operator,
+    PartialAggregate, PartialWindows, Project, Shelf, WindowAggregate, WindowAggregateOptions,
 };
 use crate::state::{
     Arrangement, ArrangementOptions, GroupLayout, hash_rows, virtual_node, worker_of,
@@ -192,8 +192,9 @@ fn node(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error>
             let here = context.place.owns_empty_key();
             let shelf = context.shelf_for(path);
             let writer = GroupWriter::new(schema(), path.to_string(), shelf);
+            let input = partial(child(input)?, &layout, None, context.place);
             let operator = Aggregate::new(layout, writer, here);
-            keyed("Aggregate", vec![(child(input)?, Route::Key(keys.clone()))], operator)
+            keyed("Aggregate", vec![(input, Route::Key(keys.clone()))], operator)
         }
         Plan::WindowAggregate { .. } => window_aggregate(plan, path, context, false)?,
         Plan::Union { inputs } => {
@@ -243,6 +244,9 @@ fn window_aggregate(
         always_one: false,
     };
     layout.accumulators().map_err(Error::Unsupported)?;
+    let windows = PartialWindows { time: *time, window: *window, on_close, watermark: None };
+    let input = node(input, &path.child(0), context)?;
+    let input = partial(input, &layout, Some(windows), context.place);
     let operator = WindowAggregate::new(WindowAggregateOptions {
         time: *time,
         window: *window,
@@ -251,10 +255,25 @@ fn window_aggregate(
         layout,
         writer: GroupWriter::new(plan.schema.clone(), path.to_string(), context.shelf_for(path)),
     });
-    let input = node(input, &path.child(0), context)?;
     // Without keys the windows are dealt out by time, which is the same for all rows of a group.
     let route = Route::Key(if keys.is_empty() { Vec::new() } else { keys.clone() });
     Ok(keyed("WindowAggregate", vec![(input, route)], operator))
+}
+
+/// `input`, grouped before it travels where that saves work.
+fn partial(
+    input: Stage,
+    layout: &GroupLayout,
+    windows: Option<PartialWindows>,
+    place: Place,
+) -> Stage {
+    let repeats = |w: PartialWindows| !w.on_close && w.window.windows_per_time() > 1;
+    if (place.worker_count == 1 && !windows.is_some_and(repeats)) || !PartialAggregate::fits(layout)
+    {
+        return input;
+    }
+    let operator = PartialAggregate::new(layout, windows);
+    keyed("PartialAggregate", vec![(input, Route::Stay)], operator)
 }
 
 fn join(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error> {

@@ -24,9 +24,18 @@ impl Scope<'_> {
         if can_filter && random.u8(..5) == 0 {
             constructs.push("filter clause");
             let condition = self.predicate(1, random);
-            return Column { name: format!("{call} FILTER (WHERE {condition})"), kind };
+            let name = self.rounded(construct, kind, format!("{call} FILTER (WHERE {condition})"));
+            return Column { name, kind };
         }
-        Column { name: call, kind }
+        Column { name: self.rounded(construct, kind, call), kind }
+    }
+
+    /// PostgreSQL gives deviations of large numbers without the digits behind the point.
+    fn rounded(&self, construct: &str, kind: Kind, call: String) -> String {
+        if self.profile.is_extreme && construct == "variance" && kind == Kind::Numeric {
+            return format!("round({call}, -3)");
+        }
+        call
     }
 
     /// The construct, the call without options, and the kind of its result.

@@ -78,6 +78,10 @@ impl Scope<'_> {
             5 => format!("({a} / 4)"),
             6 => format!("abs({a})"),
             7 => format!("(- {a})"),
+            // A quotient beyond the sixteenth digit is 0 here and not in PostgreSQL.
+            8 if self.profile.is_extreme && kind == Kind::Numeric => {
+                format!("round({a} / {}, 6)", self.expression(kind, depth, random))
+            }
             8 if self.profile.is_extreme => {
                 format!("({a} / {})", self.expression(kind, depth, random))
             }

@@ -29,12 +29,21 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// An empty log on disk.
-    pub(super) fn new() -> Result<Self> {
+    /// An empty log on disk. `in_memory` keeps all rows in memory as well, so that a replay reads
+    /// no segments.
+    pub(super) fn new(in_memory: bool) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("log");
         let clock = Arc::new(SystemClock);
-        let log = Log::open(Arc::new(RealFs), &path, clock, LogOptions::default())?;
+        let mut options = LogOptions::default();
+        if in_memory {
+            options.seal_row_count = usize::MAX;
+            options.seal_bytes = usize::MAX;
+            options.unsealed_bytes_max = usize::MAX;
+            options.wal_total_bytes_max = u64::MAX;
+            options.seal_age_micros = i64::MAX;
+        }
+        let log = Log::open(Arc::new(RealFs), &path, clock, options)?;
         let schemas =
             vec![(RelationId(BIDS), bid_schema()), (RelationId(AUCTIONS), auction_schema())];
         log.commit(Commit { schemas, ..Commit::default() })?;

@@ -45,6 +45,10 @@ pub(crate) struct Options {
     /// Whether every bid takes any auction.
     #[arg(long)]
     uniform: bool,
+    /// Replays read from memory and not from segments, which a thread of its own decodes: what is
+    /// left is the work of the workers.
+    #[arg(long)]
+    in_memory: bool,
     /// Interleaved runs of each case.
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -104,7 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// What it costs to write the bids without any view.
 fn log_alone(batches: &[RecordBatch], options: &Options) -> Result<Cost> {
-    let engine = Engine::new()?;
+    let engine = Engine::new(options.in_memory)?;
     let runtime = engine.runtime(options.workers)?;
     let cost = timed(|| Engine::wait(&runtime, engine.commit_bids(batches)?))?;
     runtime.stop();
@@ -114,7 +118,7 @@ fn log_alone(batches: &[RecordBatch], options: &Options) -> Result<Cost> {
 /// What a view costs while the bids are written, and to make it over them once they are sealed.
 fn view(case: &str, batches: &[RecordBatch], options: &Options) -> Result<(Cost, Cost, usize)> {
     let plan = plan_of(case).with_context(|| format!("there is no case {case}"))?;
-    let engine = Engine::new()?;
+    let engine = Engine::new(options.in_memory)?;
     let count = i64::try_from(options.keys)?;
     for first in (0..count).step_by(AUCTION_COUNT_AT_ONCE) {
         let end = count.min(first + AUCTION_COUNT_AT_ONCE as i64);
@@ -129,7 +133,9 @@ fn view(case: &str, batches: &[RecordBatch], options: &Options) -> Result<(Cost,
         Ok(())
     })?;
     runtime.stop();
-    engine.log.seal()?;
+    if !options.in_memory {
+        engine.log.seal()?;
+    }
     let runtime = engine.runtime(options.workers)?;
     let replay = timed(|| {
         Engine::install(&runtime, plan.clone())?;

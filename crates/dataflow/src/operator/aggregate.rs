@@ -9,6 +9,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use kappa_types::{DeltaBatch, Timestamp};
 
 use super::failure::ErrorRows;
+use super::partial_aggregate::partial_of;
 use super::shelf::{NO_SLOT, Shelf};
 use super::{Operator, Output, TimeEnd};
 use crate::state::{GroupChanges, GroupLayout, GroupRows, GroupTable, NewGroups, State};
@@ -36,8 +37,12 @@ impl Operator for Aggregate {
         if delta.is_empty() {
             return;
         }
-        let diffs = delta.diffs.as_ref().map(|diffs| diffs.values().as_ref());
         let keep_old = self.writer.is_followed();
+        if partial_of(&delta.rows).is_some() {
+            self.table.absorb(&delta.rows, keep_old);
+            return;
+        }
+        let diffs = delta.diffs.as_ref().map(|diffs| diffs.values().as_ref());
         self.table.update(delta.rows.columns(), delta.row_count(), diffs, keep_old);
     }
 

@@ -21,6 +21,7 @@ use kappa_types::DeltaBatch;
 use super::aggregate::GroupWriter;
 use super::assign_window::{starts, time_out_of_range};
 use super::failure::{ErrorRows, late_rows};
+use super::partial_aggregate::partial_of;
 use super::runs::runs_of;
 use super::{Operator, Output, TimeEnd};
 use crate::state::{GroupLayout, GroupTable, State};
@@ -130,8 +131,25 @@ impl WindowAggregate {
         }
     }
 
+    /// Takes groups of the pane that starts at `start`; whoever made them has left late rows out.
+    fn push_partial(&mut self, start: i64, groups: &RecordBatch) {
+        let keep_old = self.writer.is_followed();
+        if self.on_close {
+            self.table(Some(start)).absorb(groups, keep_old);
+            return;
+        }
+        let windows = starts(&self.window, start).expect("the pane has windows");
+        windows.for_each(|start| self.table(Some(start)).absorb(groups, keep_old));
+    }
+
     fn update(&mut self, start: Option<i64>, run: &DeltaBatch) {
         let keep_old = self.writer.is_followed();
+        let diffs = run.diffs.as_ref().map(|diffs| diffs.values().as_ref());
+        self.table(start).update(run.rows.columns(), run.row_count(), diffs, keep_old);
+    }
+
+    /// The table of a window or pane that is going to change.
+    fn table(&mut self, start: Option<i64>) -> &mut GroupTable {
         let entry = self.tables.by_start.entry(start).or_insert_with(|| WindowTable {
             table: self.writer.table(&self.layout),
             touched_at: 0,
@@ -140,8 +158,7 @@ impl WindowAggregate {
             self.touched.push(start);
         }
         entry.touched_at = self.times;
-        let diffs = run.diffs.as_ref().map(|diffs| diffs.values().as_ref());
-        entry.table.update(run.rows.columns(), run.row_count(), diffs, keep_old);
+        &mut entry.table
     }
 
     fn note_late(&self, ends: &[Option<i64>], run: &DeltaBatch, out: &mut Output) {
@@ -257,6 +274,11 @@ fn window_columns(
 impl Operator for WindowAggregate {
     fn push(&mut self, _port: usize, delta: DeltaBatch, out: &mut Output) {
         if delta.is_empty() {
+            return;
+        }
+        if let Some(partial) = partial_of(&delta.rows) {
+            let start = partial.start.expect("groups of windows have a pane");
+            self.push_partial(start, &delta.rows);
             return;
         }
         let window = self.window;

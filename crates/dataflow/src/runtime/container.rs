@@ -23,6 +23,7 @@ use timely::container::Accountable;
 use timely::dataflow::channels::pushers::exchange::Distributor;
 use timely::dataflow::channels::{ContainerBytes, Message};
 
+use crate::operator::partial_of;
 use crate::state::{hash_rows, virtual_node, worker_of};
 
 /// Rows that change, or nothing.
@@ -135,11 +136,17 @@ impl Distributor<Changes> for KeyDistributor {
     ) {
         let Some(delta) = changes.take() else { return };
         let count = delta.row_count();
-        let keys: Vec<ArrayRef> =
-            self.columns.iter().map(|column| Arc::clone(delta.rows.column(*column))).collect();
         let mut rows_of: Vec<Vec<u32>> = vec![Vec::new(); self.worker_count];
-        for (row, hash) in hash_rows(&keys, count).into_iter().enumerate() {
-            rows_of[worker_of(virtual_node(hash), self.worker_count)].push(row as u32);
+        let mut deal = |row: usize, node| {
+            rows_of[worker_of(node, self.worker_count)].push(row as u32);
+        };
+        if let Some(partial) = partial_of(&delta.rows) {
+            partial.nodes.iter().enumerate().for_each(|(row, node)| deal(row, *node));
+        } else {
+            let column = |column: &usize| Arc::clone(delta.rows.column(*column));
+            let keys: Vec<ArrayRef> = self.columns.iter().map(column).collect();
+            let hashes = hash_rows(&keys, count).into_iter().enumerate();
+            hashes.for_each(|(row, hash)| deal(row, virtual_node(hash)));
         }
         for (worker, rows) in rows_of.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
             let part = if rows.len() == count {

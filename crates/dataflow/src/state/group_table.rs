@@ -11,16 +11,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, Int64Array, UInt8Array, UInt32Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, UInt8Array, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{filter, take};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::datatypes::{Field, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 
-use super::accumulator::{Accumulator, Evaluated};
+use super::accumulator::{Accumulator, Evaluated, each_row};
 use super::group_layout::GroupLayout;
 use super::hash::{hash_rows, virtual_node};
 use super::interface::State;
@@ -452,13 +450,18 @@ impl Column {
         if selection.count_set_bits() == selection.len() {
             return;
         }
-        if self.absent.is_none() {
-            self.saved_absent = vec![0; saved_count];
-        }
-        let absent = self.absent.get_or_insert_with(|| vec![0; capacity]);
+        let absent = self.absent_counts(saved_count, capacity);
         for index in (!selection).set_indices() {
             absent[numbers[index] as usize] += diffs.map_or(1, |diffs| diffs[index]);
         }
+    }
+
+    /// `absent`, made now if this is the first time that a value is.
+    fn absent_counts(&mut self, saved_count: usize, capacity: usize) -> &mut Vec<i64> {
+        if self.absent.is_none() {
+            self.saved_absent = vec![0; saved_count];
+        }
+        self.absent.get_or_insert_with(|| vec![0; capacity])
     }
 
     /// How many values these groups have.
@@ -570,37 +573,19 @@ impl State for GroupTable {
                 .iter()
                 .map(|number| column.absent.as_ref().map_or(0, |absent| absent[*number as usize]));
             columns.push(Arc::new(Int64Array::from_iter_values(absent)));
-            let mut cells = BinaryBuilder::new();
-            for number in &numbers {
-                let mut bytes = Vec::new();
-                column.accumulator.write(*number, &mut bytes);
-                cells.append_value(bytes);
-            }
-            columns.push(Arc::new(cells.finish()));
+            columns.push(column.accumulator.export(&numbers));
         }
-        let batch = RecordBatch::try_new(self.export_schema(), columns);
-        vec![batch.expect("columns were made for the schema")]
+        let batch = RecordBatch::try_new(self.export_schema(&columns), columns);
+        vec![batch.expect("the schema was made for the columns")]
     }
 
     fn refill(&mut self, batch: &RecordBatch) {
-        let key_count = self.layout.keys.len();
-        self.request(&batch.columns()[1..=key_count], batch.num_rows());
+        self.request(self.keys_of(batch), batch.num_rows());
         let numbers = std::mem::take(&mut self.numbers);
-        let longs = |index: usize| batch.column(index).as_primitive::<Int64Type>().values();
-        for (row, number) in numbers.iter().enumerate() {
-            let place = *number as usize;
-            self.counts[place] = longs(key_count + 1)[row];
-            if self.layout.tracked && self.alive(*number) {
-                self.flags[place] = SHOWN;
-            }
-            for (index, column) in self.columns.iter_mut().enumerate() {
-                let first = key_count + 2 + 2 * index;
-                if longs(first)[row] != 0 {
-                    let absent = column.absent.get_or_insert_with(|| vec![0; self.counts.len()]);
-                    absent[place] = longs(first)[row];
-                }
-                let cells = batch.column(first + 1).as_binary::<i32>();
-                column.accumulator.read(*number, cells.value(row));
+        self.add_groups(batch, &numbers);
+        if self.layout.tracked {
+            for number in &numbers {
+                self.flags[*number as usize] = if self.alive(*number) { SHOWN } else { 0 };
             }
         }
         self.numbers = numbers;
@@ -608,15 +593,57 @@ impl State for GroupTable {
 }
 
 impl GroupTable {
-    fn export_schema(&self) -> Arc<Schema> {
-        let mut fields = vec![Field::new("virtual_node", DataType::UInt8, false)];
-        let kinds = self.layout.key_types().into_iter().enumerate();
-        fields.extend(kinds.map(|(index, kind)| Field::new(format!("key_{index}"), kind, true)));
-        fields.push(Field::new("row_count", DataType::Int64, false));
-        for index in 0..self.columns.len() {
-            fields.push(Field::new(format!("absent_{index}"), DataType::Int64, false));
-            fields.push(Field::new(format!("cell_{index}"), DataType::Binary, false));
+    /// Request and apply, for groups that another table of the same layout has exported: what they
+    /// hold is added. Else as [`GroupTable::update`].
+    pub(crate) fn absorb(&mut self, batch: &RecordBatch, keep_old: bool) {
+        self.request(self.keys_of(batch), batch.num_rows());
+        let numbers = std::mem::take(&mut self.numbers);
+        if self.layout.tracked {
+            self.track(&numbers, keep_old);
         }
-        Arc::new(Schema::new(fields))
+        self.add_groups(batch, &numbers);
+        self.numbers = numbers;
+    }
+
+    /// How many groups there are.
+    pub(crate) fn group_count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The key columns of exported groups.
+    fn keys_of<'a>(&self, batch: &'a RecordBatch) -> &'a [ArrayRef] {
+        &batch.columns()[1..=self.layout.keys.len()]
+    }
+
+    /// Adds exported groups to those of these numbers.
+    fn add_groups(&mut self, batch: &RecordBatch, numbers: &[u32]) {
+        let (counts, columns) = batch.columns()[1 + self.layout.keys.len()..]
+            .split_first()
+            .expect("the counts come after the keys");
+        let longs = |column: &ArrayRef| column.as_primitive::<Int64Type>().values().clone();
+        each_row(numbers, &longs(counts), None, |place, count, _| self.counts[place] += count);
+        let saved_count = self.saved.len();
+        for (column, exported) in self.columns.iter_mut().zip(columns.chunks_exact(2)) {
+            let absent = longs(&exported[0]);
+            if absent.iter().any(|count| *count != 0) {
+                let own = column.absent_counts(saved_count, self.counts.len());
+                each_row(numbers, &absent, None, |place, count, _| own[place] += count);
+            }
+            column.accumulator.absorb(numbers, &exported[1]);
+        }
+    }
+
+    fn export_schema(&self, columns: &[ArrayRef]) -> Arc<Schema> {
+        let keys = (0..self.layout.keys.len()).map(|index| format!("key_{index}"));
+        let aggregates = (0..self.columns.len())
+            .flat_map(|index| [format!("absent_{index}"), format!("cell_{index}")]);
+        let names = std::iter::once("virtual_node".to_owned())
+            .chain(keys)
+            .chain(std::iter::once("row_count".to_owned()))
+            .chain(aggregates);
+        let field = |(name, column): (String, &ArrayRef)| {
+            Field::new(name, column.data_type().clone(), true)
+        };
+        Arc::new(Schema::new(names.zip(columns).map(field).collect::<Vec<_>>()))
     }
 }

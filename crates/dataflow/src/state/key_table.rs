@@ -113,9 +113,14 @@ impl KeyTable {
         }
     }
 
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.capacity() - self.free.len()
+    }
+
     /// Whether there is no key.
     pub(crate) fn is_empty(&self) -> bool {
-        self.capacity() == self.free.len()
+        self.len() == 0
     }
 
     /// Appends the number of each row's key to `numbers`; keys not seen before get one.

@@ -9,6 +9,7 @@
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::interleave_record_batch;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use kappa_types::{DeltaBatch, Timestamp};
 
 use super::contents::Contents;
@@ -109,22 +110,50 @@ fn compare(
     gone: &mut Vec<(usize, usize)>,
     come: &mut Vec<(usize, usize)>,
 ) {
-    let mut unmatched: HashTable<((usize, usize), u64)> = HashTable::new();
+    // Equal rows are a list: each with the number of the next, itself at the end.
+    let mut waiting: Vec<((usize, usize), usize)> = Vec::new();
+    // The first of each list, and the hash of them all.
+    let mut firsts: HashTable<(usize, u64)> = HashTable::new();
     for (place, hash) in old.rows(partition) {
-        unmatched.insert_unique(hash, (place, hash), |entry| entry.1);
+        let number = waiting.len();
+        let equal = |(first, other): &(usize, u64)| {
+            let (batch, row) = waiting[*first].0;
+            *other == hash && same_rows(old.columns(batch), row, old.columns(place.0), place.1)
+        };
+        let next = match firsts.entry(hash, equal, |entry| entry.1) {
+            Entry::Occupied(mut entry) => std::mem::replace(&mut entry.get_mut().0, number),
+            Entry::Vacant(entry) => {
+                entry.insert((number, hash));
+                number
+            }
+        };
+        waiting.push((place, next));
     }
     for (place, hash) in new.rows(partition) {
-        let found = unmatched.find_entry(hash, |((batch, row), other)| {
-            *other == hash && same_rows(old.columns(*batch), *row, new.columns(place.0), place.1)
+        let found = firsts.find_entry(hash, |(first, other)| {
+            let (batch, row) = waiting[*first].0;
+            *other == hash && same_rows(old.columns(batch), row, new.columns(place.0), place.1)
         });
         match found {
-            Ok(entry) => {
-                entry.remove();
-            }
+            Ok(mut entry) => match waiting[entry.get().0].1 {
+                next if next == entry.get().0 => {
+                    entry.remove();
+                }
+                next => entry.get_mut().0 = next,
+            },
             Err(_) => come.push(place),
         }
     }
     let first = gone.len();
-    gone.extend(unmatched.into_iter().map(|(place, _)| place));
+    for (mut number, _) in firsts {
+        loop {
+            let (place, next) = waiting[number];
+            gone.push(place);
+            if next == number {
+                break;
+            }
+            number = next;
+        }
+    }
     gone[first..].sort_unstable();
 }

@@ -8,7 +8,7 @@ use kappa_types::Timestamp;
 use super::chunk::Chunk;
 use super::slots::{Place, Slot, Slots};
 use crate::error::{Broken, Error};
-use crate::row::Selection;
+use crate::row::{Selection, same_rows};
 
 /// A chunk as its writer sees it.
 #[derive(Debug)]
@@ -104,6 +104,12 @@ impl Directory {
     pub(super) fn row(&self, slot: Slot) -> (&[ArrayRef], usize) {
         let place = self.place(slot);
         (self.entry(place.chunk).chunk.rows.columns(), usize::from(place.row))
+    }
+
+    /// Whether two slots hold the same row.
+    pub(super) fn same(&self, left: Slot, right: Slot) -> bool {
+        let ((left, left_row), (right, right_row)) = (self.row(left), self.row(right));
+        same_rows(left, left_row, right, right_row)
     }
 
     fn place(&self, slot: Slot) -> Place {

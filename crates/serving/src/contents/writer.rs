@@ -215,7 +215,7 @@ impl Writer {
             hash_row(columns, &self.identity, row)
         };
         for slot in self.directory.live_slots() {
-            index.insert(hash_of(slot), slot, hash_of);
+            index.insert(hash_of(slot), slot, |other| self.directory.same(slot, other), hash_of);
         }
         self.index = Some(index);
         Ok(())
@@ -273,8 +273,7 @@ impl Writer {
             if let Some(index) = &mut self.index {
                 let (columns, row) = self.directory.row(*slot);
                 let hash = hash_row(columns, &self.identity, row);
-                let removed = index.remove(hash, |other| other == *slot);
-                assert!(removed.is_some(), "a live row is in the index");
+                assert!(index.remove_slot(hash, *slot), "a live row is in the index");
             }
             self.directory.end(*slot, time, kept);
         }
@@ -330,7 +329,7 @@ impl Writer {
                 hash_row(columns, identity, row)
             };
             if !*keyed {
-                index.insert(*hash, *slot, hash_of);
+                index.insert(*hash, *slot, |other| directory.same(*slot, other), hash_of);
             } else if !index.insert_unless(*hash, *slot, has_its_key, hash_of) {
                 return Err(Error::Broken(Broken::DuplicateKey));
             }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, DFSchemaRef, ExprSchema, ScalarValue};
 use datafusion::logical_expr::expr::{
-    AggregateFunction, AggregateFunctionParams, Alias, BinaryExpr, Case, Cast, Exists, GroupingSet,
-    InList, InSubquery, Placeholder, ScalarFunction, Sort, WindowFunction,
+    Alias, BinaryExpr, Case, Cast, Exists, GroupingSet, InList, InSubquery, Placeholder,
+    ScalarFunction, Sort,
 };
-use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Subquery, WindowFunctionDefinition};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Subquery};
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::types::plain_name;
@@ -19,8 +19,7 @@ use super::{Conversion, Parameters, Type, coerce, common_type, literal_of_array,
 use crate::error::from_datafusion;
 use crate::function::{
     ALL, ANY, BINARY, Body, CAST_TO, CELL, Call, FunctionContext, FunctionRegistry, KernelFunction,
-    LITERAL, PARAMETER, Returns, UNARY, call_of, call_position, called_aggregate, choose_aggregate,
-    choose_overload, one_form, sorted,
+    LITERAL, PARAMETER, Returns, UNARY, call_of, call_position, choose_overload, sorted,
 };
 
 /// Turns expressions and plans without types into ones with PostgreSQL's.
@@ -179,7 +178,12 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn boolean_arg(&self, expr: Expr, schema: &DFSchema, user: &str) -> Result<Expr, SqlError> {
+    pub(super) fn boolean_arg(
+        &self,
+        expr: Expr,
+        schema: &DFSchema,
+        user: &str,
+    ) -> Result<Expr, SqlError> {
         let expr = self.expr(expr, schema)?;
         self.boolean(expr, schema, user)
     }
@@ -379,76 +383,6 @@ impl<'a> Resolver<'a> {
                 ))
             }
         }
-    }
-
-    fn aggregate(&self, function: AggregateFunction, schema: &DFSchema) -> Result<Expr, SqlError> {
-        let AggregateFunction { func, params } = function;
-        let args = self.settled_all(params.args, schema)?;
-        let types = self.types_of(&args, schema)?;
-        let choice = choose_aggregate(&called_aggregate(&func), &types)?;
-        let name = choice.function.name().to_owned();
-        let args = args
-            .into_iter()
-            .zip(&choice.arguments)
-            .map(|(arg, to)| match to {
-                Some(to) => self.coerce(arg, to, schema, Conversion::Explicit),
-                None => Ok(arg),
-            })
-            .map(|arg| if params.distinct { self.in_one_form(arg?, &name, schema) } else { arg })
-            .collect::<Result<Vec<_>, _>>()?;
-        let filter = match params.filter {
-            Some(filter) => Some(Box::new(self.boolean_arg(*filter, schema, "FILTER")?)),
-            None => None,
-        };
-        let order_by = self.sorts(params.order_by, schema)?;
-        let params = AggregateFunctionParams {
-            args,
-            distinct: params.distinct,
-            filter,
-            order_by,
-            null_treatment: params.null_treatment,
-        };
-        Ok(Expr::AggregateFunction(AggregateFunction { func: choice.function, params }))
-    }
-
-    /// The argument of an aggregate of distinct values, in a form in which equal ones are the same.
-    fn in_one_form(&self, arg: Expr, name: &str, schema: &DFSchema) -> Result<Expr, SqlError> {
-        let sql_type = self.sql_type(&arg, schema)?;
-        Ok(match (name, &sql_type) {
-            ("count", _) => sorted(arg, &sql_type, self.context),
-            ("sum" | "avg", SqlType::Interval) => one_form(arg, self.context),
-            _ => arg,
-        })
-    }
-
-    fn window(&self, function: WindowFunction, schema: &DFSchema) -> Result<Expr, SqlError> {
-        let WindowFunction { fun, mut params } = function;
-        params.args = self.settled_all(params.args, schema)?;
-        params.partition_by = self.gathered_by(params.partition_by, schema)?;
-        params.order_by = self.sorts(params.order_by, schema)?;
-        params.filter = match params.filter {
-            Some(filter) => Some(Box::new(self.boolean_arg(*filter, schema, "FILTER")?)),
-            None => None,
-        };
-        let types = self.types_of(&params.args, schema)?;
-        let fun = match fun {
-            WindowFunctionDefinition::AggregateUDF(aggregate) => {
-                let choice = choose_aggregate(&called_aggregate(&aggregate), &types)?;
-                params.args = params
-                    .args
-                    .into_iter()
-                    .zip(&choice.arguments)
-                    .map(|(arg, to)| match to {
-                        Some(to) => self.coerce(arg, to, schema, Conversion::Explicit),
-                        None => Ok(arg),
-                    })
-                    .collect::<Result<Vec<_>, _>>()?;
-                WindowFunctionDefinition::AggregateUDF(choice.function)
-            }
-            window => window,
-        };
-        let expr = Expr::WindowFunction(Box::new(WindowFunction { fun, params }));
-        self.canonical(expr, schema)
     }
 
     pub(super) fn settled_all(

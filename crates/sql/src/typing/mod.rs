@@ -1,6 +1,7 @@
 //! PostgreSQL's rules of types: which type an expression has, which conversions are implied, and
 //! the pass that turns an untyped plan into a typed one.
 
+mod aggregate;
 mod coerce;
 mod expression;
 mod group;

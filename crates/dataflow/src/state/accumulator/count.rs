@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, NullArray};
+use arrow::datatypes::Int64Type;
 
-use super::interface::{Evaluated, Kind, next};
+use super::interface::{Evaluated, Kind, each_row};
 
 /// `count(*)` and `count(x)`: the number of values, which the table counts anyway.
 pub(crate) struct Count;
@@ -24,9 +25,11 @@ impl Kind for Count {
 
     fn merge(&self, (): &mut (), (): &()) {}
 
-    fn write(&self, (): &(), _bytes: &mut Vec<u8>) {}
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a ()>) -> ArrayRef {
+        Arc::new(NullArray::new(cells.len()))
+    }
 
-    fn read(&self, _bytes: &[u8]) {}
+    fn absorb(&self, _: &mut [()], _: &[u32], _: &ArrayRef) {}
 }
 
 /// `bool_and` and `bool_or`. The cell is how many values are true.
@@ -68,11 +71,12 @@ impl Kind for Logic {
         *cell += other;
     }
 
-    fn write(&self, cell: &i64, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&cell.to_le_bytes());
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a i64>) -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(cells.copied()))
     }
 
-    fn read(&self, mut bytes: &[u8]) -> i64 {
-        i64::from_le_bytes(next(&mut bytes))
+    fn absorb(&self, cells: &mut [i64], groups: &[u32], column: &ArrayRef) {
+        let trues = column.as_primitive::<Int64Type>().values();
+        each_row(groups, trues, None, |group, count, _| cells[group] += count);
     }
 }

@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 
-use super::interface::{Accumulator, Evaluated, next};
+use super::interface::{Accumulator, Evaluated, bytes_column, each_bytes, next};
 use crate::state::key_table::KeyTable;
 
 /// How often each (group, value) is there, in front of an aggregate over the distinct values.
@@ -152,6 +152,21 @@ impl Accumulator for Distinct {
         self.places.shrink_to_fit();
     }
 
+    fn export(&self, groups: &[u32]) -> ArrayRef {
+        bytes_column(groups.iter(), |group, bytes| self.write(*group, bytes))
+    }
+
+    fn absorb(&mut self, groups: &[u32], cells: &ArrayRef) {
+        each_bytes(groups, cells, |group, bytes| self.read(group, bytes));
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Distinct {
+    /// Appends the values of a group and how often each is there.
     fn write(&self, group: u32, bytes: &mut Vec<u8>) {
         let members = &self.members[group as usize];
         let column = self.value_column(members);
@@ -165,6 +180,7 @@ impl Accumulator for Distinct {
         }
     }
 
+    /// Adds what [`Distinct::write`] wrote to a group.
     fn read(&mut self, group: u32, mut bytes: &[u8]) {
         let (mut weights, mut rows) = (Vec::new(), Vec::new());
         while !bytes.is_empty() {
@@ -180,9 +196,5 @@ impl Accumulator for Distinct {
         let encoder = crate::state::encode::RowEncoder::new(self.values.data_types().get(1));
         let column = encoder.decode(rows.into_iter()).pop().expect("one column was written");
         self.update(&vec![group; weights.len()], &column, Some(&weights));
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

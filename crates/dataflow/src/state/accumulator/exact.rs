@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array};
-use arrow::datatypes::{DataType, Decimal128Type, Int16Type, Int32Type, Int64Type, i256};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Decimal256Array, Int64Array};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, Int16Type, Int32Type, Int64Type, i256,
+};
 
 use kappa_plan::arithmetic::shifted_quotient;
 
-use super::interface::{Evaluated, Kind, each_row, next};
+use super::interface::{Evaluated, Kind, each_row};
 use crate::operator::Reason;
 
 /// An integer wide enough to hold every sum that can occur.
@@ -18,8 +20,10 @@ pub(crate) trait Sum: Copy + Default + 'static {
     fn wide(self) -> i256;
     /// Adds another sum.
     fn merge(&mut self, other: Self);
-    /// From the widest, which came from this type.
-    fn narrow(wide: i256) -> Self;
+    /// Sums as a column.
+    fn column(sums: impl Iterator<Item = Self>) -> ArrayRef;
+    /// The sums of a column.
+    fn values(column: &ArrayRef) -> &[Self];
 }
 
 /// For smallint and integer: 2^32 rows of a group cannot overflow it.
@@ -37,8 +41,12 @@ impl Sum for i64 {
         *self = self.wrapping_add(other);
     }
 
-    fn narrow(wide: i256) -> Self {
-        wide.as_i128() as Self
+    fn column(sums: impl Iterator<Item = Self>) -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(sums))
+    }
+
+    fn values(column: &ArrayRef) -> &[Self] {
+        column.as_primitive::<Int64Type>().values()
     }
 }
 
@@ -57,8 +65,12 @@ impl Sum for i128 {
         *self = self.wrapping_add(other);
     }
 
-    fn narrow(wide: i256) -> Self {
-        wide.as_i128()
+    fn column(sums: impl Iterator<Item = Self>) -> ArrayRef {
+        Arc::new(Decimal128Array::from_iter_values(sums))
+    }
+
+    fn values(column: &ArrayRef) -> &[Self] {
+        column.as_primitive::<Decimal128Type>().values()
     }
 }
 
@@ -78,8 +90,12 @@ impl Sum for i256 {
         *self = self.wrapping_add(other);
     }
 
-    fn narrow(wide: i256) -> Self {
-        wide
+    fn column(sums: impl Iterator<Item = Self>) -> ArrayRef {
+        Arc::new(Decimal256Array::from_iter_values(sums))
+    }
+
+    fn values(column: &ArrayRef) -> &[Self] {
+        column.as_primitive::<Decimal256Type>().values()
     }
 }
 
@@ -133,12 +149,12 @@ impl<S: Sum> Kind for ExactSum<S> {
         cell.merge(*other);
     }
 
-    fn write(&self, cell: &S, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&cell.wide().to_le_bytes());
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a S>) -> ArrayRef {
+        S::column(cells.copied())
     }
 
-    fn read(&self, mut bytes: &[u8]) -> S {
-        S::narrow(i256::from_le_bytes(next(&mut bytes)))
+    fn absorb(&self, cells: &mut [S], groups: &[u32], column: &ArrayRef) {
+        each_row(groups, S::values(column), None, |group, sum, _| cells[group].merge(sum));
     }
 }
 

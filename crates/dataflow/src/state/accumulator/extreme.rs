@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_null_array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::interleave;
+use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, IntervalMonthDayNanoType};
 
-use super::interface::{Evaluated, Kind, each_row, next};
+use super::interface::{Evaluated, Kind, bytes_column, each_bytes, each_row, next};
 use crate::state::bits::{Bits, from_order, to_order};
 use crate::state::encode::RowEncoder;
 
@@ -255,14 +255,20 @@ impl<F: Form> Kind for Latch<F> {
         cell.as_ref().map_or(0, F::heap_bytes)
     }
 
-    fn write(&self, cell: &Self::Cell, bytes: &mut Vec<u8>) {
-        if let Some(value) = cell {
-            F::write(value, bytes);
-        }
+    /// The values themselves.
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Self::Cell>) -> ArrayRef {
+        let values: Vec<Self::Cell> = cells.cloned().collect();
+        self.form.array(&values)
     }
 
-    fn read(&self, mut bytes: &[u8]) -> Self::Cell {
-        (!bytes.is_empty()).then(|| F::read(&mut bytes))
+    fn absorb(&self, cells: &mut [Self::Cell], groups: &[u32], column: &ArrayRef) {
+        let Some(nulls) = column.nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return self.update(cells, groups, column, None);
+        };
+        let rows: Vec<u32> = nulls.valid_indices().map(|row| row as u32).collect();
+        let groups: Vec<u32> = rows.iter().map(|row| groups[*row as usize]).collect();
+        let values = take(column, &UInt32Array::from(rows), None).expect("rows of the column");
+        self.update(cells, &groups, &values, None);
     }
 }
 
@@ -320,20 +326,23 @@ impl<F: Form> Kind for Multiset<F> {
         cell.keys().map(|value| F::heap_bytes(value) + entry).sum()
     }
 
-    fn write(&self, cell: &Self::Cell, bytes: &mut Vec<u8>) {
-        for (value, count) in cell {
-            F::write(value, bytes);
-            bytes.extend_from_slice(&count.to_le_bytes());
-        }
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Self::Cell>) -> ArrayRef {
+        bytes_column(cells, |cell, bytes| {
+            for (value, count) in cell {
+                F::write(value, bytes);
+                bytes.extend_from_slice(&count.to_le_bytes());
+            }
+        })
     }
 
-    fn read(&self, mut bytes: &[u8]) -> Self::Cell {
-        let mut cell = BTreeMap::new();
-        while !bytes.is_empty() {
-            let value = F::read(&mut bytes);
-            cell.insert(value, i64::from_le_bytes(next(&mut bytes)));
-        }
-        cell
+    fn absorb(&self, cells: &mut [Self::Cell], groups: &[u32], column: &ArrayRef) {
+        each_bytes(groups, column, |group, mut bytes| {
+            while !bytes.is_empty() {
+                let value = F::read(&mut bytes);
+                let count = i64::from_le_bytes(next(&mut bytes));
+                add(&mut cells[group as usize], value, count);
+            }
+        });
     }
 }
 

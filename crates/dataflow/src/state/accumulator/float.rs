@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type};
 
 use kappa_plan::arithmetic::{DoubleDouble, FloatSum as Sum};
 
-use super::interface::{Evaluated, Kind, each_row, next};
+use super::interface::{Evaluated, Kind, bytes_column, each_bytes, each_row, next};
 use crate::operator::Reason;
 
 /// sum and avg over real or double.
@@ -52,16 +52,20 @@ impl Kind for FloatSum {
         cell.merge(other);
     }
 
-    fn write(&self, cell: &Sum, bytes: &mut Vec<u8>) {
-        write(cell.small, bytes);
-        write(cell.large, bytes);
-        cell.special.iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Sum>) -> ArrayRef {
+        bytes_column(cells, |cell, bytes| {
+            write(cell.small, bytes);
+            write(cell.large, bytes);
+            cell.special.iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
+        })
     }
 
-    fn read(&self, mut bytes: &[u8]) -> Sum {
-        let (small, large) = (read(&mut bytes), read(&mut bytes));
-        let special = std::array::from_fn(|_| i64::from_le_bytes(next(&mut bytes)));
-        Sum { small, large, special }
+    fn absorb(&self, cells: &mut [Sum], groups: &[u32], column: &ArrayRef) {
+        each_bytes(groups, column, |group, mut bytes| {
+            let (small, large) = (read(&mut bytes), read(&mut bytes));
+            let special = std::array::from_fn(|_| i64::from_le_bytes(next(&mut bytes)));
+            cells[group as usize].merge(&Sum { small, large, special });
+        });
     }
 }
 

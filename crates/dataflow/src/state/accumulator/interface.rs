@@ -8,8 +8,9 @@
 //! held values and lost them all is like new.
 
 use std::any::Any;
+use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, AsArray, BinaryBuilder};
 
 use crate::operator::Reason;
 
@@ -58,11 +59,11 @@ pub(crate) trait Accumulator {
     /// Gives back memory that will not be needed while nothing changes.
     fn shrink(&mut self);
 
-    /// Appends the content of a group, as bytes.
-    fn write(&self, group: u32, bytes: &mut Vec<u8>);
+    /// What these groups hold, as a column of whatever type.
+    fn export(&self, groups: &[u32]) -> ArrayRef;
 
-    /// Sets a group from what [`Accumulator::write`] wrote.
-    fn read(&mut self, group: u32, bytes: &[u8]);
+    /// Adds row `i` of a column that [`Accumulator::export`] made to group `groups[i]`.
+    fn absorb(&mut self, groups: &[u32], cells: &ArrayRef);
 
     /// For [`Accumulator::merge`].
     fn as_any(&self) -> &dyn Any;
@@ -101,11 +102,11 @@ pub(crate) trait Kind: 'static {
     /// Whether [`Kind::heap_bytes`] is ever above 0.
     const HAS_HEAP: bool = false;
 
-    /// Appends the cell as bytes.
-    fn write(&self, cell: &Self::Cell, bytes: &mut Vec<u8>);
+    /// The cells as a column.
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Self::Cell>) -> ArrayRef;
 
-    /// The cell that [`Kind::write`] wrote.
-    fn read(&self, bytes: &[u8]) -> Self::Cell;
+    /// Adds what a column that [`Kind::export`] made holds to the cells of `groups`.
+    fn absorb(&self, cells: &mut [Self::Cell], groups: &[u32], column: &ArrayRef);
 }
 
 /// One cell per group.
@@ -176,12 +177,12 @@ impl<K: Kind> Accumulator for Cells<K> {
         self.saved = Vec::new();
     }
 
-    fn write(&self, group: u32, bytes: &mut Vec<u8>) {
-        self.kind.write(&self.cells[group as usize], bytes);
+    fn export(&self, groups: &[u32]) -> ArrayRef {
+        self.kind.export(groups.iter().map(|group| &self.cells[*group as usize]))
     }
 
-    fn read(&mut self, group: u32, bytes: &[u8]) {
-        self.cells[group as usize] = self.kind.read(bytes);
+    fn absorb(&mut self, groups: &[u32], cells: &ArrayRef) {
+        self.kind.absorb(&mut self.cells, groups, cells);
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -207,6 +208,27 @@ pub(crate) fn each_row<V: Copy>(
             .zip(diffs)
             .for_each(|((group, value), diff)| take(*group as usize, *value, *diff)),
     }
+}
+
+/// A column of what `write` makes of each item.
+pub(crate) fn bytes_column<T>(
+    items: impl ExactSizeIterator<Item = T>,
+    write: impl Fn(T, &mut Vec<u8>),
+) -> ArrayRef {
+    let mut column = BinaryBuilder::with_capacity(items.len(), 0);
+    let mut bytes = Vec::new();
+    for item in items {
+        bytes.clear();
+        write(item, &mut bytes);
+        column.append_value(&bytes);
+    }
+    Arc::new(column.finish())
+}
+
+/// Calls `take(group, bytes)` for each row of a column that [`bytes_column`] made.
+pub(crate) fn each_bytes(groups: &[u32], column: &ArrayRef, mut take: impl FnMut(u32, &[u8])) {
+    let column = column.as_binary::<i32>();
+    groups.iter().enumerate().for_each(|(row, group)| take(*group, column.value(row)));
 }
 
 /// Reads the next `N` bytes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
 use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType};
 
-use super::interface::{Evaluated, Kind, each_row, next};
+use super::interface::{Evaluated, Kind, bytes_column, each_bytes, each_row, next};
 use crate::operator::Reason;
 
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
@@ -78,16 +78,21 @@ impl Kind for IntervalSum {
         cell.nanos += other.nanos;
     }
 
-    fn write(&self, cell: &Units, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&cell.months.to_le_bytes());
-        bytes.extend_from_slice(&cell.days.to_le_bytes());
-        bytes.extend_from_slice(&cell.nanos.to_le_bytes());
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Units>) -> ArrayRef {
+        bytes_column(cells, |cell, bytes| {
+            bytes.extend_from_slice(&cell.months.to_le_bytes());
+            bytes.extend_from_slice(&cell.days.to_le_bytes());
+            bytes.extend_from_slice(&cell.nanos.to_le_bytes());
+        })
     }
 
-    fn read(&self, mut bytes: &[u8]) -> Units {
-        let months = i64::from_le_bytes(next(&mut bytes));
-        let days = i64::from_le_bytes(next(&mut bytes));
-        Units { months, days, nanos: i128::from_le_bytes(next(&mut bytes)) }
+    fn absorb(&self, cells: &mut [Units], groups: &[u32], column: &ArrayRef) {
+        each_bytes(groups, column, |group, mut bytes| {
+            let months = i64::from_le_bytes(next(&mut bytes));
+            let days = i64::from_le_bytes(next(&mut bytes));
+            let units = Units { months, days, nanos: i128::from_le_bytes(next(&mut bytes)) };
+            self.merge(&mut cells[group as usize], &units);
+        });
     }
 }
 

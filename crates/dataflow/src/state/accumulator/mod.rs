@@ -11,4 +11,4 @@ mod interval;
 mod variance;
 
 pub(crate) use choose::choose;
-pub(crate) use interface::{Accumulator, Evaluated};
+pub(crate) use interface::{Accumulator, Evaluated, each_row};

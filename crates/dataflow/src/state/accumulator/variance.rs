@@ -6,7 +6,7 @@ use kappa_plan::arithmetic::{DoubleDouble, shifted_root};
 
 use super::exact::{each_exact, exact_results};
 use super::float::{each_float, float_results, read, write};
-use super::interface::{Evaluated, Kind, next};
+use super::interface::{Evaluated, Kind, bytes_column, each_bytes, next};
 use crate::operator::Reason;
 
 /// Which member of the family.
@@ -95,14 +95,19 @@ impl Kind for ExactSpread {
         cell.squares = cell.squares.wrapping_add(other.squares);
     }
 
-    fn write(&self, cell: &ExactMoments, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&cell.sum.to_le_bytes());
-        bytes.extend_from_slice(&cell.squares.to_le_bytes());
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a ExactMoments>) -> ArrayRef {
+        bytes_column(cells, |cell, bytes| {
+            bytes.extend_from_slice(&cell.sum.to_le_bytes());
+            bytes.extend_from_slice(&cell.squares.to_le_bytes());
+        })
     }
 
-    fn read(&self, mut bytes: &[u8]) -> ExactMoments {
-        let sum = i256::from_le_bytes(next(&mut bytes));
-        ExactMoments { sum, squares: i256::from_le_bytes(next(&mut bytes)) }
+    fn absorb(&self, cells: &mut [ExactMoments], groups: &[u32], column: &ArrayRef) {
+        each_bytes(groups, column, |group, mut bytes| {
+            let sum = i256::from_le_bytes(next(&mut bytes));
+            let moments = ExactMoments { sum, squares: i256::from_le_bytes(next(&mut bytes)) };
+            self.merge(&mut cells[group as usize], &moments);
+        });
     }
 }
 
@@ -194,17 +199,22 @@ impl Kind for FloatSpread {
         cell.large += other.large;
     }
 
-    fn write(&self, cell: &FloatMoments, bytes: &mut Vec<u8>) {
-        write(cell.sum, bytes);
-        write(cell.squares, bytes);
-        bytes.extend_from_slice(&cell.special.to_le_bytes());
-        bytes.extend_from_slice(&cell.large.to_le_bytes());
+    fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a FloatMoments>) -> ArrayRef {
+        bytes_column(cells, |cell, bytes| {
+            write(cell.sum, bytes);
+            write(cell.squares, bytes);
+            bytes.extend_from_slice(&cell.special.to_le_bytes());
+            bytes.extend_from_slice(&cell.large.to_le_bytes());
+        })
     }
 
-    fn read(&self, mut bytes: &[u8]) -> FloatMoments {
-        let sum = read(&mut bytes);
-        let squares = read(&mut bytes);
-        let special = i64::from_le_bytes(next(&mut bytes));
-        FloatMoments { sum, squares, special, large: i64::from_le_bytes(next(&mut bytes)) }
+    fn absorb(&self, cells: &mut [FloatMoments], groups: &[u32], column: &ArrayRef) {
+        each_bytes(groups, column, |group, mut bytes| {
+            let (sum, squares) = (read(&mut bytes), read(&mut bytes));
+            let special = i64::from_le_bytes(next(&mut bytes));
+            let large = i64::from_le_bytes(next(&mut bytes));
+            let moments = FloatMoments { sum, squares, special, large };
+            self.merge(&mut cells[group as usize], &moments);
+        });
     }
 }
