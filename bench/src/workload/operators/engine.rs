@@ -29,31 +29,29 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// An empty log on disk. `in_memory` keeps all rows in memory as well, so that a replay reads
-    /// no segments.
-    pub(super) fn new(in_memory: bool) -> Result<Self> {
+    /// An empty log on disk.
+    pub(super) fn new() -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("log");
         let clock = Arc::new(SystemClock);
-        let mut options = LogOptions::default();
-        if in_memory {
-            options.seal_row_count = usize::MAX;
-            options.seal_bytes = usize::MAX;
-            options.unsealed_bytes_max = usize::MAX;
-            options.wal_total_bytes_max = u64::MAX;
-            options.seal_age_micros = i64::MAX;
-        }
-        let log = Log::open(Arc::new(RealFs), &path, clock, options)?;
+        let log = Log::open(Arc::new(RealFs), &path, clock, LogOptions::default())?;
         let schemas =
             vec![(RelationId(BIDS), bid_schema()), (RelationId(AUCTIONS), auction_schema())];
         log.commit(Commit { schemas, ..Commit::default() })?;
         Ok(Self { log, store: Arc::new(Store::default()), _dir: dir })
     }
 
-    /// Starts a dataflow without views at the end of the log.
-    pub(super) fn runtime(&self, worker_count: usize) -> Result<Runtime> {
+    /// Starts a dataflow without views at the end of the log, whose replays read so many batches ahead, by default
+    /// as many as in a server.
+    pub(super) fn runtime(
+        &self,
+        worker_count: usize,
+        read_ahead_max: Option<usize>,
+    ) -> Result<Runtime> {
         let start = self.log.durable_time();
-        let options = RuntimeOptions { worker_count, start, ..RuntimeOptions::default() };
+        let mut options = RuntimeOptions { worker_count, start, ..RuntimeOptions::default() };
+        options.replay_batches_ahead_max =
+            read_ahead_max.unwrap_or(options.replay_batches_ahead_max);
         let (log, store) = (self.log.clone(), Arc::clone(&self.store));
         Ok(Runtime::start(options, log, store, Vec::new(), Box::new(|_, _| Vec::new()))?)
     }
@@ -93,8 +91,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes the view and waits until it is readable.
-    pub(super) fn install(runtime: &Runtime, plan: ViewPlan) -> Result<()> {
+    /// Makes the view; one that is paused reads ahead and does nothing else.
+    pub(super) fn install(runtime: &Runtime, plan: ViewPlan, paused: bool) -> Result<()> {
         let inputs = plan.relations().into_iter().map(|relation| {
             let schema = if relation.0 == BIDS { bid_schema() } else { auction_schema() };
             (relation, InputSource::Log { schemas: vec![schema] })
@@ -106,9 +104,20 @@ impl Engine {
             columns: (0u32..).take(plan.root.schema.fields().len()).map(ColumnId).collect(),
             plan: Arc::new(plan),
             rate_limit: None,
-            paused: false,
+            paused,
         };
         runtime.execute(vec![Action::Install(Box::new(install))])?;
+        Ok(())
+    }
+
+    /// Lets a paused view go on.
+    pub(super) fn resume(runtime: &Runtime) -> Result<()> {
+        runtime.execute(vec![Action::Resume { version: VIEW }])?;
+        Ok(())
+    }
+
+    /// Waits until the view is readable.
+    pub(super) fn wait_live(runtime: &Runtime) -> Result<()> {
         let ended = |phase: &Phase| matches!(phase, Phase::Live | Phase::Failed(_));
         let progress = runtime.wait_until(VIEW, LONG, |progress| ended(&progress.phase));
         let phase = progress.context("the view was not installed")?.phase;

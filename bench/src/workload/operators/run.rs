@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use arrow::array::{ArrayRef, Int64Array};
@@ -28,8 +28,12 @@ const BATCH_ROW_COUNT: u64 = 8192;
 const AUCTION_MIN: i64 = 1000;
 /// Auctions of one commit.
 const AUCTION_COUNT_AT_ONCE: usize = 1 << 20;
+/// Batches that a replay reads ahead where it shall read everything first: enough for any run.
+const READ_AHEAD_MAX: usize = 16 << 10;
 /// Categories of auctions.
 const CATEGORY_COUNT: i64 = 10;
+/// A process that used no processor for so long is idle.
+const IDLE_TIME: Duration = Duration::from_millis(300);
 /// Measured unless names are given.
 const CASES: &[&str] = &["w1", "w1_close", "w2", "w2_close", "group", "join_count", "join"];
 
@@ -45,10 +49,10 @@ pub(crate) struct Options {
     /// Whether every bid takes any auction.
     #[arg(long)]
     uniform: bool,
-    /// Replays read from memory and not from segments, which a thread of its own decodes: what is
-    /// left is the work of the workers.
+    /// The clock of a replay starts when all rows are read and decoded, which a thread of its own
+    /// does: what is left is the work of the workers.
     #[arg(long)]
-    in_memory: bool,
+    read_first: bool,
     /// Interleaved runs of each case.
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -108,8 +112,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// What it costs to write the bids without any view.
 fn log_alone(batches: &[RecordBatch], options: &Options) -> Result<Cost> {
-    let engine = Engine::new(options.in_memory)?;
-    let runtime = engine.runtime(options.workers)?;
+    let engine = Engine::new()?;
+    let runtime = engine.runtime(options.workers, None)?;
     let cost = timed(|| Engine::wait(&runtime, engine.commit_bids(batches)?))?;
     runtime.stop();
     Ok(cost)
@@ -118,14 +122,15 @@ fn log_alone(batches: &[RecordBatch], options: &Options) -> Result<Cost> {
 /// What a view costs while the bids are written, and to make it over them once they are sealed.
 fn view(case: &str, batches: &[RecordBatch], options: &Options) -> Result<(Cost, Cost, usize)> {
     let plan = plan_of(case).with_context(|| format!("there is no case {case}"))?;
-    let engine = Engine::new(options.in_memory)?;
+    let engine = Engine::new()?;
     let count = i64::try_from(options.keys)?;
     for first in (0..count).step_by(AUCTION_COUNT_AT_ONCE) {
         let end = count.min(first + AUCTION_COUNT_AT_ONCE as i64);
         engine.commit(AUCTIONS, &auctions(first..end)?, None)?;
     }
-    let runtime = engine.runtime(options.workers)?;
-    Engine::install(&runtime, plan.clone())?;
+    let runtime = engine.runtime(options.workers, None)?;
+    Engine::install(&runtime, plan.clone(), false)?;
+    Engine::wait_live(&runtime)?;
     let mut shown = 0;
     let live = timed(|| {
         Engine::wait(&runtime, engine.commit_bids(batches)?)?;
@@ -133,16 +138,36 @@ fn view(case: &str, batches: &[RecordBatch], options: &Options) -> Result<(Cost,
         Ok(())
     })?;
     runtime.stop();
-    if !options.in_memory {
-        engine.log.seal()?;
+    engine.log.seal()?;
+    let read_ahead_max = options.read_first.then_some(READ_AHEAD_MAX);
+    let runtime = engine.runtime(options.workers, read_ahead_max)?;
+    if options.read_first {
+        Engine::install(&runtime, plan.clone(), true)?;
+        wait_idle()?;
     }
-    let runtime = engine.runtime(options.workers)?;
     let replay = timed(|| {
-        Engine::install(&runtime, plan.clone())?;
+        if options.read_first {
+            Engine::resume(&runtime)?;
+        } else {
+            Engine::install(&runtime, plan.clone(), false)?;
+        }
+        Engine::wait_live(&runtime)?;
         engine.row_count().map(drop)
     })?;
     runtime.stop();
     Ok((live, replay, shown))
+}
+
+/// Waits until this process does nothing any more.
+fn wait_idle() -> Result<()> {
+    let id = std::process::id();
+    loop {
+        let before = cpu_seconds(id)?;
+        std::thread::sleep(IDLE_TIME);
+        if cpu_seconds(id)? <= before {
+            return Ok(());
+        }
+    }
 }
 
 fn timed(work: impl FnOnce() -> Result<()>) -> Result<Cost> {

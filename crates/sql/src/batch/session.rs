@@ -11,6 +11,8 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
@@ -45,6 +47,7 @@ pub fn session_state(partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionStat
         .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rules(optimizer_rules())
+        .with_physical_optimizer_rules(physical_optimizer_rules())
         .with_query_planner(Arc::new(KappaQueryPlanner))
         .build()
 }
@@ -59,6 +62,14 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     for rule in rules.iter_mut().filter(|rule| rule.name() == push_down.name()) {
         *rule = Arc::clone(&push_down) as Arc<dyn OptimizerRule + Send + Sync>;
     }
+    rules
+}
+
+/// DataFusion's rules but for the one that answers aggregates from statistics: our relations have none,
+/// and over an aggregate of a relation without rows it loses the one above.
+fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.retain(|rule| rule.name() != "aggregate_statistics");
     rules
 }
 
