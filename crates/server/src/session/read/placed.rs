@@ -94,7 +94,7 @@ struct Current {
 
 impl Current {
     fn new(schema: &SchemaRef) -> Result<Self, ArrowError> {
-        let encoder = Encoder::new(schema)?;
+        let encoder = Encoder::of_rows(schema)?;
         Ok(Self { encoder, batches: Vec::new(), counts: Vec::new(), places: HashMap::new() })
     }
 

@@ -42,7 +42,7 @@ impl<'a> Key<'a> {
     ) -> Result<Option<Self>, SqlError> {
         let Some(columns) = relation.primary_key() else { return Ok(None) };
         let schema = relation.schema.arrow().project(&columns).map_err(arrow_error)?;
-        let encoder = Encoder::new(&std::sync::Arc::new(schema)).map_err(arrow_error)?;
+        let encoder = Encoder::of_keys(&std::sync::Arc::new(schema)).map_err(arrow_error)?;
         Ok(Some(Self { relation, contents, columns, encoder }))
     }
 

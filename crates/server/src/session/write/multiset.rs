@@ -1,16 +1,17 @@
 //! Rows as a multiset: what a transaction sees of a table is its contents plus its own changes.
 //!
-//! The one idea: rows are compared by Arrow's row encoding of all their columns, with -0 as 0 and
-//! every NaN as the same NaN, so that equal means what it means to `=` and GROUP BY (and NULL equals
-//! NULL).
+//! The one idea: rows are compared by Arrow's row encoding of all their columns, with NULL as NULL and
+//! every NaN as the same NaN. As keys -0 is 0, as in `=` and GROUP BY; as rows they are two, as in the
+//! contents that the changes go to.
 //!
 //! Price: one encoded copy of each row while it is compared.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Int64Array};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array};
+use arrow::compute::{filter_record_batch, unary};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{OwnedRow, RowConverter, SortField};
@@ -29,7 +30,7 @@ pub(crate) fn after_changes(
         let added = changes.iter().map(|change| change.rows.clone());
         return Ok(base.into_iter().chain(added).collect());
     }
-    let encoder = Encoder::new(schema)?;
+    let encoder = Encoder::of_rows(schema)?;
     let mut net: HashMap<OwnedRow, i64> = HashMap::new();
     for change in changes {
         let rows = encoder.encode(&change.rows)?;
@@ -91,7 +92,7 @@ pub(crate) fn contains(
     base: &[RecordBatch],
     rows: &RecordBatch,
 ) -> Result<bool, ArrowError> {
-    let encoder = Encoder::new(schema)?;
+    let encoder = Encoder::of_rows(schema)?;
     let mut missing: HashMap<OwnedRow, i64> = HashMap::new();
     for row in &encoder.encode(rows)? {
         *missing.entry(row.owned()).or_default() += 1;
@@ -115,7 +116,7 @@ pub(crate) fn present(
     base: &[RecordBatch],
     rows: &RecordBatch,
 ) -> Result<BooleanArray, ArrowError> {
-    let encoder = Encoder::new(schema)?;
+    let encoder = Encoder::of_rows(schema)?;
     let mut left: HashMap<OwnedRow, usize> = HashMap::new();
     for batch in base {
         for row in &encoder.encode(batch)? {
@@ -147,50 +148,56 @@ pub(crate) fn replacement(
     Ok((rows, Int64Array::from_iter_values(diffs)))
 }
 
-/// Encodes whole rows, or rows of key columns, so that equal rows have equal bytes.
-pub(crate) struct Encoder(RowConverter);
+/// Encodes whole rows, or rows of key columns, so that equal ones have equal bytes.
+pub(crate) struct Encoder {
+    converter: RowConverter,
+    /// Whether -0 becomes 0.
+    one_zero: bool,
+}
 
 impl Encoder {
     /// For rows of `schema`.
-    pub(crate) fn new(schema: &SchemaRef) -> Result<Self, ArrowError> {
+    pub(crate) fn of_rows(schema: &SchemaRef) -> Result<Self, ArrowError> {
         let fields =
             schema.fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
-        RowConverter::new(fields).map(Self)
+        Ok(Self { converter: RowConverter::new(fields)?, one_zero: false })
+    }
+
+    /// For keys of `schema`.
+    pub(crate) fn of_keys(schema: &SchemaRef) -> Result<Self, ArrowError> {
+        Ok(Self { one_zero: true, ..Self::of_rows(schema)? })
     }
 
     pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<arrow::row::Rows, ArrowError> {
-        let columns: Vec<_> = batch.columns().iter().map(normalized).collect();
-        self.0.convert_columns(&columns)
+        let columns: Vec<_> =
+            batch.columns().iter().map(|column| normalized(column, self.one_zero)).collect();
+        self.converter.convert_columns(&columns)
     }
 }
 
-/// Floats with one zero and one NaN; anything else as it is.
-fn normalized(column: &arrow::array::ArrayRef) -> arrow::array::ArrayRef {
-    use arrow::array::{AsArray, Float32Array, Float64Array};
-    use arrow::datatypes::{DataType, Float32Type, Float64Type};
+/// Floats with one NaN, and if asked for one zero; anything else as it is.
+fn normalized(column: &ArrayRef, one_zero: bool) -> ArrayRef {
+    // Adding 0 makes 0 of -0, adding -0 changes nothing.
     match column.data_type() {
         DataType::Float32 => {
+            let zero = if one_zero { 0.0 } else { -0.0 };
             let values = column.as_primitive::<Float32Type>();
-            std::sync::Arc::new(values.unary_opt::<_, Float32Type>(|value| {
-                Some(if value.is_nan() { f32::NAN } else { value + 0.0 })
-            }) as Float32Array)
+            let one = |value: f32| if value.is_nan() { f32::NAN } else { value + zero };
+            Arc::new(unary::<_, _, Float32Type>(values, one))
         }
         DataType::Float64 => {
+            let zero = if one_zero { 0.0 } else { -0.0 };
             let values = column.as_primitive::<Float64Type>();
-            std::sync::Arc::new(values.unary_opt::<_, Float64Type>(|value| {
-                Some(if value.is_nan() { f64::NAN } else { value + 0.0 })
-            }) as Float64Array)
+            let one = |value: f64| if value.is_nan() { f64::NAN } else { value + zero };
+            Arc::new(unary::<_, _, Float64Type>(values, one))
         }
-        _ => std::sync::Arc::clone(column),
+        _ => Arc::clone(column),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Field, Float64Type, Schema};
+    use arrow::datatypes::{Field, Schema};
     use kappa_types::{SqlType, Timestamp};
 
     use super::*;
@@ -228,9 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_nans_are_equal_among_themselves() {
+    fn nans_are_one_row_and_zeros_two() {
         let base = batch(&[-0.0, f64::NAN]);
         let schema = base.schema();
-        assert!(contains(&schema, &[base], &batch(&[0.0, -f64::NAN])).unwrap());
+        let has = |rows| contains(&schema, std::slice::from_ref(&base), &rows).unwrap();
+        assert!(has(batch(&[-0.0, -f64::NAN])));
+        assert!(!has(batch(&[0.0])));
     }
 }
