@@ -14,7 +14,17 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn new(plan: &ViewPlan) -> Self {
-        Self { stage: build(plan, Place { worker: 0, worker_count: 1 }).unwrap() }
+        Self::at(plan, Place { worker: 0, worker_count: 1 })
+    }
+
+    /// As the worker at `place` runs it, but that all rows come here.
+    pub(crate) fn at(plan: &ViewPlan, place: Place) -> Self {
+        Self { stage: build(plan, place).unwrap() }
+    }
+
+    /// What runs.
+    pub(crate) const fn stage(&self) -> &Stage {
+        &self.stage
     }
 
     /// Takes changes of a relation.

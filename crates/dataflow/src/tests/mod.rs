@@ -3,6 +3,7 @@
 mod cost;
 mod local;
 mod moves;
+mod partial;
 #[path = "../../tests/runtime/plan.rs"]
 mod plan;
 mod plans;

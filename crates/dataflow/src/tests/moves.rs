@@ -44,7 +44,8 @@ fn changes(rng: &mut fastrand::Rng, there: &mut Vec<Change>) -> Vec<Change> {
     changes
 }
 
-fn rows(out: &Output) -> Vec<(String, i64)> {
+/// What was put out, added up.
+pub(super) fn rows(out: &Output) -> Vec<(String, i64)> {
     let mut rows = std::collections::BTreeMap::new();
     for batch in out.deltas.iter().chain(&out.errors).chain(&out.late) {
         for row in 0..batch.row_count() {

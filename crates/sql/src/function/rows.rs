@@ -55,7 +55,15 @@ pub(crate) fn rows<R: ArrowPrimitiveType>(
     args: &Arguments<'_>,
     f: impl Fn(usize) -> Result<R::Native, SqlError>,
 ) -> Result<ArrayRef, SqlError> {
-    rows_opt::<R>(args, |row| f(row).map(Some))
+    if args.arrays.iter().any(|array| array.null_count() > 0) {
+        return rows_opt::<R>(args, |row| f(row).map(Some));
+    }
+    let mut values = Vec::with_capacity(args.row_count);
+    for row in 0..args.row_count {
+        values.push(f(row)?);
+    }
+    let array = PrimitiveArray::<R>::new(values.into(), None);
+    Ok(Arc::new(array.with_data_type(args.returns.arrow())))
 }
 
 /// `f` of each row in which no argument is NULL; the result may be NULL.
