@@ -115,9 +115,12 @@ impl Queries<'_> {
         }
         self.constructs.push("filter");
         let scope = Scope { columns: &from.columns, profile: self.profile };
-        // Below a join a condition meets rows that the join leaves out, and may fail for them.
-        let can_fail = self.profile.is_extreme && from.sql.contains(" JOIN ");
-        format!(" WHERE {}", scope.predicate(if can_fail { 0 } else { 2 }, self.random))
+        // Where a condition fails for a row, it depends on the order of all conditions, and on where
+        // they stand to joins, whether the row is met at all.
+        format!(
+            " WHERE {}",
+            scope.predicate(if self.profile.is_extreme { 0 } else { 2 }, self.random)
+        )
     }
 
     /// Branches of the same kinds.

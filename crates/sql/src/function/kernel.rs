@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, new_empty_array};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, FieldRef, Float32Type, Float64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -113,6 +113,10 @@ impl ScalarUDFImpl for KernelFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+        if args.number_rows == 0 {
+            // A branch of a CASE that no row takes may not fail.
+            return Ok(ColumnarValue::Array(new_empty_array(args.return_field.data_type())));
+        }
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let row_count = if constant { 1 } else { args.number_rows };
         let arrays = args
