@@ -51,9 +51,13 @@ pub(super) fn lower(join: &Join) -> Result<Node, SqlError> {
         (&right.node.properties, &right.key),
         shift,
     );
-    let fields: Vec<_> =
-        left.node.schema.fields().iter().chain(right.node.schema.fields()).collect();
-    let schema = Arc::new(Schema::new(fields.into_iter().cloned().collect::<Vec<_>>()));
+    // A left join puts NULLs where the right side has no row.
+    let of_right = right.node.schema.fields().iter().map(|field| match kind {
+        JoinKind::Inner => Arc::clone(field),
+        JoinKind::Left => Arc::new(field.as_ref().clone().with_nullable(true)),
+    });
+    let of_left = left.node.schema.fields().iter().cloned();
+    let schema = Arc::new(Schema::new(of_left.chain(of_right).collect::<Vec<_>>()));
     let operator = Operator::Join {
         left: Box::new(left.arranged()),
         right: Box::new(right.arranged()),
