@@ -5,10 +5,10 @@
 //! rows -> table per pane -> at the end of a time, or when there are many groups: exported groups
 //! rows -------------------> as they are: few rows, hardly fewer groups, late or without a window
 //! ```
-//! The one idea: what is put out is what [`State::export`] writes, so that a group travels with its
-//! virtual node and is added with [`GroupTable::absorb`]. Nothing is kept between times. Only for
-//! rows that are never taken back; hopping windows gain on one worker too, since a group is added
-//! to each window of its pane and not every row.
+//! The one idea: what is put out is what [`crate::state::State::export`] writes, so that a group
+//! travels with its virtual node and is added with [`GroupTable::absorb`]. Nothing is kept between
+//! times. Only for rows that are never taken back; hopping windows gain on one worker too, since a
+//! group is added to each window of its pane and not every row.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
