@@ -75,10 +75,11 @@ impl Scope<'_> {
             3 => format!("({a} * {})", random.u8(..4)),
             4 if is_whole => format!("({a} % {})", random.u8(1..6)),
             5 if is_whole => format!("({a} / {})", random.u8(1..4)),
+            // A quotient beyond the sixteenth digit is 0 here and not in PostgreSQL.
+            5 if self.profile.is_extreme && kind == Kind::Numeric => format!("round({a} / 4, 6)"),
             5 => format!("({a} / 4)"),
             6 => format!("abs({a})"),
             7 => format!("(- {a})"),
-            // A quotient beyond the sixteenth digit is 0 here and not in PostgreSQL.
             8 if self.profile.is_extreme && kind == Kind::Numeric => {
                 format!("round({a} / {}, 6)", self.expression(kind, depth, random))
             }
