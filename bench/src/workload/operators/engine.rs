@@ -41,8 +41,8 @@ impl Engine {
         Ok(Self { log, store: Arc::new(Store::default()), _dir: dir })
     }
 
-    /// Starts a dataflow without views at the end of the log, whose replays read so many batches ahead, by default
-    /// as many as in a server.
+    /// Starts a dataflow without views at the end of the log, whose replays read so many batches
+    /// ahead, by default as many as in a server.
     pub(super) fn runtime(
         &self,
         worker_count: usize,
