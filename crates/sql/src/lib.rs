@@ -18,6 +18,7 @@ mod error;
 mod function;
 mod hidden;
 mod lower;
+mod named;
 mod named_window;
 mod output_name;
 mod parse;

@@ -4,9 +4,11 @@
 mod constant;
 mod push_down;
 mod session;
+mod simplify;
 mod three_valued;
 mod window_exec;
 
 pub(crate) use constant::constant_rows;
 pub(crate) use push_down::PushDownFilter;
 pub use session::session_state;
+pub(crate) use simplify::Simplify;

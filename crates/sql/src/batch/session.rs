@@ -17,9 +17,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 
-use super::PushDownFilter;
 use super::three_valued::three_valued;
 use super::window_exec::WindowExec;
+use super::{PushDownFilter, Simplify};
 use crate::window_node::WindowNode;
 
 /// Rows per batch.
@@ -52,15 +52,18 @@ pub fn session_state(partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionStat
         .build()
 }
 
-/// DataFusion's rules with our [`PushDownFilter`], and but for the one that takes functions of other
+/// DataFusion's rules with our [`PushDownFilter`] and [`Simplify`], and but for the one that takes functions of other
 /// keys out of GROUP BY: it puts them into a projection in which a cast has the name of its argument,
 /// and `GROUP BY at, at::date` fails.
 fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| rule.name() != "eliminate_group_by_constant");
-    let push_down = Arc::new(PushDownFilter::default());
-    for rule in rules.iter_mut().filter(|rule| rule.name() == push_down.name()) {
-        *rule = Arc::clone(&push_down) as Arc<dyn OptimizerRule + Send + Sync>;
+    let ours: [Arc<dyn OptimizerRule + Send + Sync>; 2] =
+        [Arc::new(PushDownFilter::default()), Arc::new(Simplify::default())];
+    for rule in &mut rules {
+        if let Some(our) = ours.iter().find(|our| our.name() == rule.name()) {
+            *rule = Arc::clone(our);
+        }
     }
     rules
 }

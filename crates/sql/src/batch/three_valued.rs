@@ -14,19 +14,16 @@
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{BinaryExpr, Case};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{split_binary, split_binary_owned};
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, lit};
+
+use crate::named::map_named;
 
 /// The plan with AND and OR of filters, projections and join conditions in order.
 pub(super) fn three_valued(plan: LogicalPlan) -> Result<LogicalPlan> {
     let changed = plan.transform_down(|node| match node {
         LogicalPlan::Filter(_) | LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) => {
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let saved = names.save(&expr);
-                Ok(ordered(expr)?.update_data(|expr| saved.restore(expr)))
-            })
+            map_named(node, &ordered)
         }
         LogicalPlan::Join(mut join) => {
             join.filter = match join.filter {

@@ -21,6 +21,7 @@ use crate::batch::constant_rows;
 use crate::desugar::desugar_query;
 use crate::error::{from_datafusion, into_datafusion, shown_name};
 use crate::hidden::mark_hidden;
+use crate::named::map_named;
 use crate::parse::{relation_name, span_position};
 use crate::typing::{Parameters, Resolver, Unknowns, literal_of_array, output_types};
 
@@ -199,12 +200,7 @@ fn parameter_literals(types: &[SqlType], values: &[ArrayRef]) -> Result<Vec<Expr
 
 fn substitute(plan: LogicalPlan, literals: &[Expr]) -> Result<LogicalPlan, DataFusionError> {
     let replaced = plan.transform_up_with_subqueries(|node| {
-        let names = datafusion::logical_expr::expr_rewriter::NamePreserver::new(&node);
-        let node = node.map_expressions(|expr| {
-            let saved = names.save(&expr);
-            let replaced = expr.transform_up(|part| replace(part, literals))?;
-            Ok(replaced.update_data(|expr| saved.restore(expr)))
-        })?;
+        let node = map_named(node, &|expr| expr.transform_up(|part| replace(part, literals)))?;
         node.transform_data(|node| node.recompute_schema().map(Transformed::yes))
     });
     replaced.map(|replaced| replaced.data)

@@ -13,18 +13,17 @@ use datafusion::optimizer::eliminate_filter::EliminateFilter;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
-use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerContext, OptimizerRule};
 use kappa_types::{SqlError, SqlState};
 
 use super::plan_error;
-use crate::batch::PushDownFilter;
+use crate::batch::{PushDownFilter, Simplify};
 
 /// Runs the rules, after refusing what can never be kept.
 pub(super) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
     refuse(&plan)?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
-        Arc::new(SimplifyExpressions::new()),
+        Arc::new(Simplify::default()),
         Arc::new(ReplaceDistinctWithAggregate::new()),
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateFilter::new()),

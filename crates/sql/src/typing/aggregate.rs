@@ -17,7 +17,10 @@ impl Resolver<'_> {
         schema: &DFSchema,
     ) -> Result<Expr, SqlError> {
         let AggregateFunction { func, params } = function;
-        let args = self.settled_all(params.args, schema)?;
+        let args = match called_aggregate(&func).name() {
+            "grouping" => self.named_keys(params.args, schema)?,
+            _ => self.settled_all(params.args, schema)?,
+        };
         let types = self.types_of(&args, schema)?;
         let choice = choose_aggregate(&called_aggregate(&func), &types)?;
         let name = choice.function.name().to_owned();

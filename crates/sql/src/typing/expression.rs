@@ -11,6 +11,7 @@ use datafusion::logical_expr::expr::{
     Alias, BinaryExpr, Case, Cast, Exists, GroupingSet, InList, InSubquery, Placeholder,
     ScalarFunction, Sort,
 };
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Subquery};
 use kappa_types::{SqlError, SqlState, SqlType};
 
@@ -393,6 +394,20 @@ impl<'a> Resolver<'a> {
         exprs.into_iter().map(|expr| self.settled(expr, schema)).collect()
     }
 
+    /// Grouping keys under the names they were planned with, by which they are looked up.
+    pub(super) fn named_keys(
+        &self,
+        keys: Vec<Expr>,
+        schema: &DFSchema,
+    ) -> Result<Vec<Expr>, SqlError> {
+        let names = NamePreserver::new_for_projection();
+        let named = keys.into_iter().map(|key| {
+            let saved = names.save(&key);
+            self.settled(key, schema).map(|key| saved.restore(key))
+        });
+        named.collect()
+    }
+
     /// Keys that bring equal rows together.
     pub(super) fn gathered_by(
         &self,
@@ -493,7 +508,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn grouping_set(&self, set: GroupingSet, schema: &DFSchema) -> Result<Expr, SqlError> {
-        let all = |exprs| self.settled_all(exprs, schema);
+        let all = |exprs| self.named_keys(exprs, schema);
         Ok(Expr::GroupingSet(match set {
             GroupingSet::Rollup(exprs) => GroupingSet::Rollup(all(exprs)?),
             GroupingSet::Cube(exprs) => GroupingSet::Cube(all(exprs)?),

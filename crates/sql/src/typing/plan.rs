@@ -7,8 +7,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Distinct, DistinctOn, Expr, Filter, Join, Limit, LogicalPlan, Projection, Sort, Subquery,
-    SubqueryAlias, Union, Unnest, Values, Window,
+    Aggregate, Distinct, DistinctOn, Expr, Filter, Join, Limit, LogicalPlan, Projection, Sort,
+    Subquery, SubqueryAlias, Union, Unnest, Values, Window,
 };
 use kappa_types::{SqlError, SqlState, SqlType};
 
@@ -155,6 +155,10 @@ impl Resolver<'_> {
         let mut changed = false;
         let mut exprs = Vec::with_capacity(schema.fields().len());
         for column in schema.columns() {
+            if column.name == Aggregate::INTERNAL_GROUPING_ID {
+                // For the aggregate itself, whose grouping() calls are still to be resolved.
+                continue;
+            }
             let (relation, name) = (column.relation.clone(), column.name.clone());
             let plain = Expr::Column(column);
             let canonical = self.canonical(plain.clone(), &schema)?;
