@@ -18,7 +18,8 @@ pub(super) struct From {
     pub(super) closes: bool,
 }
 
-/// Joins on top of each other after which no more are begun: each may square the rows.
+/// Joins on top of each other up to which views with joins are read, and joins begun: each may
+/// square the rows.
 const JOIN_COUNT_MAX: usize = 2;
 
 impl Queries<'_> {
@@ -48,7 +49,13 @@ impl Queries<'_> {
 
     /// A relation.
     fn relation(&mut self) -> Relation {
-        let relation = self.relations[self.random.usize(..self.relations.len())].clone();
+        let mut relation = &self.relations[self.random.usize(..self.relations.len())];
+        if self.join_count + relation.join_count > JOIN_COUNT_MAX {
+            // There is always one without joins: a table.
+            relation =
+                self.relations.iter().find(|other| other.join_count == 0).unwrap_or(relation);
+        }
+        let relation = relation.clone();
         self.join_count += relation.join_count;
         relation
     }
@@ -90,9 +97,9 @@ impl Queries<'_> {
 
     /// Two or three inputs, joined by equal columns.
     fn joined(&mut self, depth: u8) -> From {
-        let mut left = self.single(depth);
         let count = if !self.profile.is_bulky && self.random.u8(..3) == 0 { 2 } else { 1 };
         self.join_count += count;
+        let mut left = self.single(depth);
         for _ in 0..count {
             let right = self.single(depth);
             let Some(condition) = self.condition(&left.columns, &right.columns) else { continue };

@@ -87,7 +87,12 @@ impl kappa_wire::Session for Session {
     }
 
     fn take_parameter_changes(&mut self) -> Vec<(String, String)> {
-        let now = self.variables.0.lock().reported();
+        let variables = self.variables.0.lock();
+        if variables.version() == self.reported_version {
+            return Vec::new();
+        }
+        let now = variables.reported();
+        self.reported_version = variables.version();
         let changed =
             now.iter().filter(|parameter| !self.reported.contains(parameter)).cloned().collect();
         self.reported = now;

@@ -33,6 +33,8 @@ pub struct Session {
     pub(super) variables: SharedVariables,
     /// Reported parameters as the client knows them.
     pub(super) reported: Vec<(String, String)>,
+    /// [`Variables::version`] when they were looked at.
+    pub(super) reported_version: u64,
     pub(super) transaction: Option<Transaction>,
     /// Whether the block has failed and waits for its end.
     pub(super) failed: bool,
@@ -50,7 +52,7 @@ impl Session {
         connections: Arc<Connections>,
         started_micros: i64,
     ) -> Self {
-        let reported = variables.reported();
+        let (reported, reported_version) = (variables.reported(), variables.version());
         let variables = SharedVariables(Arc::new(Mutex::new(variables)));
         Self {
             engine,
@@ -58,6 +60,7 @@ impl Session {
             process_id: startup.process_id,
             variables,
             reported,
+            reported_version,
             transaction: None,
             failed: false,
             prepared: BTreeMap::new(),
@@ -96,7 +99,7 @@ impl Session {
 
     /// How values are read and written as text now.
     pub(super) fn text(&self) -> TextOptions {
-        let variables = self.parameters();
+        let variables = self.variables.0.lock();
         TextOptions {
             time_zone: variables.time_zone(),
             extra_float_digits: variables.value("extra_float_digits").parse().unwrap_or(1),

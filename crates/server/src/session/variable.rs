@@ -124,6 +124,8 @@ pub struct Variables {
     local: BTreeMap<String, String>,
     /// Values given at startup; what RESET goes back to.
     startup: BTreeMap<String, String>,
+    /// How often any value may have changed.
+    version: u64,
 }
 
 impl Variables {
@@ -163,6 +165,7 @@ impl Variables {
     pub fn set(&mut self, name: &str, value: &str, scope: Scope) -> Result<(), SqlError> {
         let canonical = check(name, value)?;
         let key = name.to_ascii_lowercase();
+        self.version += 1;
         match scope {
             Scope::Local => self.local.insert(key, canonical),
             Scope::Session => {
@@ -179,12 +182,14 @@ impl Variables {
     /// As [`Variables::set`].
     pub fn set_startup(&mut self, name: &str, value: &str) -> Result<(), SqlError> {
         self.startup.insert(name.to_ascii_lowercase(), check(name, value)?);
+        self.version += 1;
         Ok(())
     }
 
     /// Sets a value that users may not set.
     pub fn set_fixed(&mut self, name: &str, value: &str) {
         self.startup.insert(name.to_ascii_lowercase(), value.to_owned());
+        self.version += 1;
     }
 
     /// Back to the value at the beginning of the session.
@@ -198,6 +203,7 @@ impl Variables {
         let key = name.to_ascii_lowercase();
         self.local.remove(&key);
         self.session.remove(&key);
+        self.version += 1;
         Ok(())
     }
 
@@ -205,6 +211,7 @@ impl Variables {
     pub fn reset_all(&mut self) {
         self.local.clear();
         self.session.clear();
+        self.version += 1;
     }
 
     /// A transaction block begins.
@@ -214,10 +221,17 @@ impl Variables {
 
     /// The transaction block ends.
     pub fn end(&mut self, committed: bool) {
+        self.version += u64::from(!self.local.is_empty() || self.saved.is_some());
         self.local.clear();
         if let (Some(saved), false) = (self.saved.take(), committed) {
             self.session = saved;
         }
+    }
+
+    /// A number that is another one whenever a value may be.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// Name and value of every parameter that the client is told of.
