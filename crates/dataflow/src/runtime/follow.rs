@@ -18,8 +18,14 @@ use super::coordinator::Event;
 /// How long one wait for the log lasts; a runtime that stops is noticed within it.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// Least time between two steps that nobody waits for.
+/// Least time between two steps that nobody waits for, after one of many rows.
 const STEP_DISTANCE: Duration = Duration::from_millis(2);
+
+/// The same after one of few rows: what is left for the one who comes and waits is little.
+const SMALL_STEP_DISTANCE: Duration = Duration::from_millis(10);
+
+/// Rows below which a step is one of few.
+const SMALL_STEP_ROW_COUNT: u64 = 1000;
 
 /// Rows of groups read at once.
 const ROW_COUNT_AT_ONCE: usize = 64 << 10;
@@ -81,7 +87,7 @@ pub(super) fn follow(
         if Instant::now() < next_step {
             horizon.wait_for_want(after, next_step);
         }
-        next_step = Instant::now() + STEP_DISTANCE;
+        let begun = Instant::now();
         match log.groups(after, ROW_COUNT_AT_ONCE) {
             Ok(mut groups) => {
                 if groups.is_empty() {
@@ -90,6 +96,9 @@ pub(super) fn follow(
                     let entries = Vec::new();
                     groups.push(Arc::new(Group { time: durable, wall_micros, ddl: None, entries }));
                 }
+                let row_count: u64 = groups.iter().map(|group| group.row_count()).sum();
+                let is_small = row_count < SMALL_STEP_ROW_COUNT;
+                next_step = begun + if is_small { SMALL_STEP_DISTANCE } else { STEP_DISTANCE };
                 after = groups.last().map_or(after, |last| last.time);
                 if !gate.enter(groups.len(), group_count_max)
                     || events.send(Event::Groups(groups)).is_err()
