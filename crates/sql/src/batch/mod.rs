@@ -3,6 +3,7 @@
 
 mod constant;
 mod push_down;
+mod push_down_projection;
 mod session;
 mod simplify;
 mod three_valued;

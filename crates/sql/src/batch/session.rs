@@ -17,6 +17,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 
+use super::push_down_projection::PushDownProjection;
 use super::three_valued::three_valued;
 use super::window_exec::WindowExec;
 use super::{PushDownFilter, Simplify};
@@ -68,11 +69,15 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules
 }
 
-/// DataFusion's rules but for the one that answers aggregates from statistics: our relations have none,
-/// and over an aggregate of a relation without rows it loses the one above.
+/// DataFusion's rules with our [`PushDownProjection`], and but for the one that answers aggregates from
+/// statistics: our relations have none, and over an aggregate of a relation without rows it loses the
+/// one above.
 fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.retain(|rule| rule.name() != "aggregate_statistics");
+    for rule in rules.iter_mut().filter(|rule| rule.name() == PushDownProjection.name()) {
+        *rule = Arc::new(PushDownProjection);
+    }
     rules
 }
 
