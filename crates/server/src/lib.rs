@@ -35,6 +35,7 @@ use crate::session::SessionFactory;
 /// # Errors
 /// If the directory is in use or damaged, or an address cannot be bound.
 pub fn run(config: Config) -> Result<()> {
+    memory::configure();
     let core_count = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One of them may be writing the log.
