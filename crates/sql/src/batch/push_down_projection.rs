@@ -46,7 +46,9 @@ fn push_down(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Executi
         && projection.expr().iter().any(|of| !is_plain(of.expr.as_ref()))
     {
         // The filter hands out the columns that are needed, and the rest is computed above it.
-        let embedded = try_embed_projection(projection, filter)?;
+        let embedded = try_embed_projection(projection, filter)?
+            // Made anew, a projection may lose metadata that it was given.
+            .filter(|embedded| embedded.schema() == plan.schema());
         return Ok(embedded.map_or_else(|| Transformed::no(plan), Transformed::yes));
     }
     remove_unnecessary_projections(plan)
