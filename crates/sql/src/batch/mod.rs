@@ -2,6 +2,7 @@
 //! settings and the operator of TUMBLE and HOP.
 
 mod constant;
+mod eliminate_join;
 mod push_down;
 mod push_down_projection;
 mod session;

@@ -85,7 +85,7 @@ fn open(first: Expr, rest: Expr, op: Operator) -> Expr {
 }
 
 /// Whether evaluating may raise an error: a function, a conversion or arithmetic is in it.
-fn may_fail(expr: &Expr) -> bool {
+pub(super) fn may_fail(expr: &Expr) -> bool {
     has(expr, |part| match part {
         Expr::ScalarFunction(_) | Expr::Cast(_) | Expr::TryCast(_) | Expr::Negative(_) => true,
         Expr::BinaryExpr(binary) => matches!(
