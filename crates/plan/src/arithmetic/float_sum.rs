@@ -57,17 +57,6 @@ impl DoubleDouble {
     pub fn value(self) -> f64 {
         self.high + self.low
     }
-
-    /// `self / count - (other / count)^2`, or rather `self - other^2 / count`, without cancellation
-    /// in the leading bits.
-    #[must_use]
-    pub fn minus_square_over(self, other: Self, count: f64) -> f64 {
-        let mut result = self;
-        let mean = other.value() / count;
-        result.add_product(-mean, other.high);
-        result.add_product(-mean, other.low);
-        result.value()
-    }
 }
 
 /// A sum of any floats.

@@ -3,8 +3,10 @@
 //!
 //! It knows no columns and no groups.
 
+mod float_moments;
 mod float_sum;
 mod quotient;
 
+pub use float_moments::FloatMoments;
 pub use float_sum::{DoubleDouble, FloatSum, Overflow};
 pub use quotient::{shifted_quotient, shifted_root};

@@ -1,9 +1,9 @@
 //! [`FloatSpread`]: variance and standard deviation of floating-point numbers.
 //!
-//! Source: PostgreSQL 15, float8_accum and float8_combine in float.c, which follow Youngs and Cramer
-//! (Updating mean and variance estimates: an improved method, CACM 1971): with a NaN or an infinity
-//! the result is NaN, and finite numbers whose squares overflow are an error. DataFusion's gives 0 for
-//! the former and infinity for the latter.
+//! The one idea: the moments are those that views keep ([`FloatMoments`]), so that both round alike and
+//! numbers can be taken away again in a moving window. With a NaN or an infinity the result is NaN, and
+//! numbers whose squares overflow are an error, as in PostgreSQL 15 (float8_accum in float.c);
+//! DataFusion's gives 0 for the former and infinity for the latter.
 
 use std::mem::size_of_val;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature};
+
+use kappa_plan::arithmetic::{DoubleDouble, FloatMoments};
 
 use super::aggregate_distinct::DistinctValues;
 use super::aggregate_exact::Exact;
@@ -50,89 +52,57 @@ impl AggregateUDFImpl for FloatSpread {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>, DataFusionError> {
-        let every = Box::new(Moments { kind: self.kind, count: 0, sum: 0.0, squares: 0.0 });
+        let every =
+            Box::new(Spread { kind: self.kind, count: 0, moments: FloatMoments::default() });
         if args.is_distinct {
             return Ok(Box::new(DistinctValues::new(every, DataType::Float64)));
         }
         Ok(every)
     }
 
-    fn create_sliding_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn Accumulator>, DataFusionError> {
-        self.inner.create_sliding_accumulator(args)
-    }
-
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>, DataFusionError> {
         if args.is_distinct {
             return Ok(vec![DistinctValues::state_field(args.name, &DataType::Float64)]);
         }
-        let field = |suffix: &str, data_type| {
+        let field = |suffix: &str, data_type: DataType| {
             Arc::new(Field::new(format!("{}[{suffix}]", args.name), data_type, true))
         };
-        Ok(vec![
-            field("count", DataType::Int64),
-            field("sum", DataType::Float64),
-            field("squares", DataType::Float64),
-        ])
+        let counts = ["count", "special", "large"].map(|name| field(name, DataType::Int64));
+        let sums = ["sum high", "sum low", "squares high", "squares low"];
+        Ok(counts.into_iter().chain(sums.map(|name| field(name, DataType::Float64))).collect())
     }
 }
 
-/// Count, sum, and sum of the squares of the distances from the mean.
+/// Moments and how many values are in them.
 #[derive(Debug)]
-struct Moments {
+struct Spread {
     kind: Exact,
     count: i64,
-    sum: f64,
-    squares: f64,
+    moments: FloatMoments,
 }
 
-impl Moments {
-    fn add(&mut self, value: f64) -> Result<(), DataFusionError> {
-        let was_finite = self.sum.is_finite() && value.is_finite();
-        self.count += 1;
-        self.sum += value;
-        if self.count == 1 {
-            self.squares = if value.is_finite() { 0.0 } else { f64::NAN };
-            return Ok(());
+impl Spread {
+    fn each(&mut self, values: &ArrayRef, diff: i64) {
+        for value in values.as_primitive::<Float64Type>().iter().flatten() {
+            self.count += diff;
+            self.moments.add(value, diff);
         }
-        let count = self.count as f64;
-        let distance = value * count - self.sum;
-        self.squares += distance * distance / (count * (count - 1.0));
-        self.check(was_finite)
-    }
-
-    fn merge(&mut self, count: i64, sum: f64, squares: f64) -> Result<(), DataFusionError> {
-        if self.count == 0 {
-            (self.count, self.sum, self.squares) = (count, sum, squares);
-        } else if count > 0 {
-            let was_finite = self.squares.is_finite() && squares.is_finite();
-            let (own, other) = (self.count as f64, count as f64);
-            let distance = self.sum / own - sum / other;
-            self.squares += squares + own * other * distance * distance / (own + other);
-            self.count += count;
-            self.sum += sum;
-            return self.check(was_finite);
-        }
-        Ok(())
-    }
-
-    fn check(&mut self, was_finite: bool) -> Result<(), DataFusionError> {
-        if self.sum.is_infinite() || self.squares.is_infinite() {
-            if was_finite {
-                return Err(into_datafusion(float_overflow()));
-            }
-            self.squares = f64::NAN;
-        }
-        Ok(())
     }
 }
 
-impl Accumulator for Moments {
+impl Accumulator for Spread {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
-        let mut values = values[0].as_primitive::<Float64Type>().iter().flatten();
-        values.try_for_each(|value| self.add(value))
+        self.each(&values[0], 1);
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
+        self.each(&values[0], -1);
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
@@ -141,7 +111,8 @@ impl Accumulator for Moments {
         if divisor <= 0 {
             return Ok(ScalarValue::Float64(None));
         }
-        let variance = self.squares / divisor as f64;
+        let distances = self.moments.squared_distances(self.count);
+        let variance = distances.map_err(|_| into_datafusion(float_overflow()))? / divisor as f64;
         let is_root = matches!(self.kind, Exact::StddevPop | Exact::StddevSamp);
         Ok(ScalarValue::Float64(Some(if is_root { variance.sqrt() } else { variance })))
     }
@@ -151,19 +122,28 @@ impl Accumulator for Moments {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {
-        Ok(vec![
-            ScalarValue::Int64(Some(self.count)),
-            ScalarValue::Float64(Some(self.sum)),
-            ScalarValue::Float64(Some(self.squares)),
-        ])
+        let FloatMoments { sum, squares, special, large } = self.moments;
+        let counts = [self.count, special, large].map(|count| ScalarValue::Int64(Some(count)));
+        let sums = [sum.high, sum.low, squares.high, squares.low];
+        let sums = sums.map(|sum| ScalarValue::Float64(Some(sum)));
+        Ok(counts.into_iter().chain(sums).collect())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
-        let counts = states[0].as_primitive::<Int64Type>().values();
-        let [sums, squares] = [1, 2].map(|index| states[index].as_primitive::<Float64Type>());
-        let parts = counts.iter().zip(sums.values()).zip(squares.values());
-        for ((count, sum), squares) in parts {
-            self.merge(*count, *sum, *squares)?;
+        let counts: Vec<_> = states[..3].iter().map(|s| s.as_primitive::<Int64Type>()).collect();
+        let sums: Vec<_> = states[3..].iter().map(|s| s.as_primitive::<Float64Type>()).collect();
+        for row in 0..states[0].len() {
+            let part = |index: usize| DoubleDouble {
+                high: sums[index].value(row),
+                low: sums[index + 1].value(row),
+            };
+            self.count += counts[0].value(row);
+            self.moments.merge(&FloatMoments {
+                sum: part(0),
+                squares: part(2),
+                special: counts[1].value(row),
+                large: counts[2].value(row),
+            });
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, i256};
-use kappa_plan::arithmetic::{DoubleDouble, shifted_root};
+use kappa_plan::arithmetic::{FloatMoments, shifted_root};
 
 use super::exact::{each_exact, exact_results};
 use super::float::{each_float, float_results, read, write};
@@ -129,21 +129,6 @@ pub(crate) struct FloatSpread {
     pub(crate) data_type: DataType,
 }
 
-/// Sum and sum of squares of floats.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct FloatMoments {
-    sum: DoubleDouble,
-    squares: DoubleDouble,
-    /// How many values are not finite: with any of them the result is NaN.
-    special: i64,
-    /// How many are as large as [`LARGE`]: with any of them and another value it is an error.
-    large: i64,
-}
-
-/// 2^480. Smaller values can be squared and summed as often as there are rows, so that what goes in
-/// can come out again; the squares of larger ones soon are more than a double holds.
-const LARGE: f64 = f64::from_bits((1023 + 480) << 52);
-
 impl Kind for FloatSpread {
     type Cell = FloatMoments;
     type Part = FloatMoments;
@@ -155,21 +140,7 @@ impl Kind for FloatSpread {
         values: &ArrayRef,
         diffs: Option<&[i64]>,
     ) {
-        each_float(groups, values, diffs, |group, value, diff| {
-            let cell = &mut cells[group];
-            if value.abs() < LARGE {
-                // Repeated, because `value * diff` is not exact for every diff.
-                let signed = if diff < 0 { -value } else { value };
-                for _ in 0..diff.unsigned_abs() {
-                    cell.sum.add(signed);
-                    cell.squares.add_product(signed, value);
-                }
-            } else if value.is_finite() {
-                cell.large += diff;
-            } else {
-                cell.special += diff;
-            }
-        });
+        each_float(groups, values, diffs, |group, value, diff| cells[group].add(value, diff));
     }
 
     fn part(&self, cell: &FloatMoments) -> FloatMoments {
@@ -179,24 +150,15 @@ impl Kind for FloatSpread {
     fn finish(&self, parts: &[FloatMoments], counts: &[i64]) -> Evaluated {
         let results = parts.iter().zip(counts).map(|(cell, count)| {
             let Some(divisor) = self.spread.divisor(*count) else { return Ok(None) };
-            if cell.special != 0 {
-                return Ok(Some(f64::NAN));
-            }
-            if cell.large != 0 && *count > 1 {
-                return Err(Reason::float_overflow());
-            }
-            let squares = cell.squares.minus_square_over(cell.sum, *count as f64);
-            let variance = squares.max(0.0) / divisor as f64;
+            let distances = cell.squared_distances(*count).map_err(|_| Reason::float_overflow())?;
+            let variance = distances / divisor as f64;
             Ok(Some(if self.spread.deviation { variance.sqrt() } else { variance }))
         });
         float_results(results, &self.data_type)
     }
 
     fn merge(&self, cell: &mut FloatMoments, other: &FloatMoments) {
-        cell.sum.merge(other.sum);
-        cell.squares.merge(other.squares);
-        cell.special += other.special;
-        cell.large += other.large;
+        cell.merge(other);
     }
 
     fn export<'a>(&self, cells: impl ExactSizeIterator<Item = &'a FloatMoments>) -> ArrayRef {
