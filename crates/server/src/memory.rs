@@ -2,9 +2,10 @@
 //!
 //! The log keeps its newest rows in memory for those who follow it; they have them by then. The
 //! allocator keeps freed pages for a while and looks at them again only when it needs some: a
-//! server that has loaded much and then idles would keep them for good. While it works it keeps them:
-//! an allocator that gives them back at once took 5 to 10 % of the rate of COPY.
+//! server that has loaded much and then idles would keep them for good. Why the while is as short as
+//! it is: docs/decisions/2026-11-22-no-transparent-huge-pages.md.
 
+use std::ffi::{c_int, c_long};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +20,10 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const IDLE_CPU_MAX: Duration = Duration::from_millis(100);
 
 /// How long freed pages are kept for the next one who wants some, milliseconds.
-const PURGE_DELAY_MS: std::ffi::c_long = 100;
+const PURGE_DELAY_MS: c_long = 100;
 
 /// `mi_option_purge_delay` in `mi_option_e` of mimalloc 3, which its bindings have no name for.
-const PURGE_DELAY: std::ffi::c_int = 15;
+const PURGE_DELAY: c_int = 15;
 
 /// Sets how the allocator keeps freed pages, unless `MIMALLOC_PURGE_DELAY` says.
 pub(crate) fn configure() {

@@ -165,7 +165,7 @@ impl Variables {
     pub fn set(&mut self, name: &str, value: &str, scope: Scope) -> Result<(), SqlError> {
         let canonical = check(name, value)?;
         let key = name.to_ascii_lowercase();
-        self.version += 1;
+        self.changed();
         match scope {
             Scope::Local => self.local.insert(key, canonical),
             Scope::Session => {
@@ -182,14 +182,14 @@ impl Variables {
     /// As [`Variables::set`].
     pub fn set_startup(&mut self, name: &str, value: &str) -> Result<(), SqlError> {
         self.startup.insert(name.to_ascii_lowercase(), check(name, value)?);
-        self.version += 1;
+        self.changed();
         Ok(())
     }
 
     /// Sets a value that users may not set.
     pub fn set_fixed(&mut self, name: &str, value: &str) {
         self.startup.insert(name.to_ascii_lowercase(), value.to_owned());
-        self.version += 1;
+        self.changed();
     }
 
     /// Back to the value at the beginning of the session.
@@ -203,7 +203,7 @@ impl Variables {
         let key = name.to_ascii_lowercase();
         self.local.remove(&key);
         self.session.remove(&key);
-        self.version += 1;
+        self.changed();
         Ok(())
     }
 
@@ -211,7 +211,7 @@ impl Variables {
     pub fn reset_all(&mut self) {
         self.local.clear();
         self.session.clear();
-        self.version += 1;
+        self.changed();
     }
 
     /// A transaction block begins.
@@ -221,11 +221,17 @@ impl Variables {
 
     /// The transaction block ends.
     pub fn end(&mut self, committed: bool) {
-        self.version += u64::from(!self.local.is_empty() || self.saved.is_some());
+        if !self.local.is_empty() || self.saved.is_some() {
+            self.changed();
+        }
         self.local.clear();
         if let (Some(saved), false) = (self.saved.take(), committed) {
             self.session = saved;
         }
+    }
+
+    const fn changed(&mut self) {
+        self.version += 1;
     }
 
     /// A number that is another one whenever a value may be.

@@ -1,50 +1,23 @@
-//! [`EliminateJoin`]: joins whose columns nobody needs are left out, with nothing that could fail.
+//! [`eliminate_join`]: joins whose columns nobody needs are left out, with nothing that could fail.
 //!
 //! A join that is left out takes the errors of its rows along: the query answers where the view of the
-//! same definition has rows in error. So it stays in plans in which anything may fail.
+//! same definition has rows in error. So it stays in plans in which anything may fail. Every aggregate
+//! counts as something that may, as a sum does.
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use datafusion::optimizer::eliminate_join;
-use datafusion::optimizer::optimizer::ApplyOrder;
-use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::eliminate_join::EliminateJoin;
 
+use super::guarded::Guarded;
 use super::three_valued::may_fail;
 
-/// In the place of DataFusion's rule of the same name.
-#[derive(Debug, Default)]
-pub(super) struct EliminateJoin {
-    inner: eliminate_join::EliminateJoin,
+/// The rule, for plans that cannot fail.
+pub(super) fn eliminate_join() -> Guarded<EliminateJoin> {
+    Guarded::new(EliminateJoin::new(), has_what_may_fail)
 }
 
-impl OptimizerRule for EliminateJoin {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.inner.apply_order()
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        config: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        if has_what_may_fail(&plan)? {
-            Ok(Transformed::no(plan))
-        } else {
-            self.inner.rewrite(plan, config)
-        }
-    }
-}
-
-/// Whether any expression of a plan may raise an error; sums may.
+/// Whether any expression of a plan may raise an error.
 fn has_what_may_fail(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     let is_aggregate = |expr: &Expr| {

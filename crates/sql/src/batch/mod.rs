@@ -3,7 +3,8 @@
 
 mod constant;
 mod eliminate_join;
-mod push_down;
+mod guarded;
+mod push_down_filter;
 mod push_down_projection;
 mod session;
 mod simplify;
@@ -11,6 +12,6 @@ mod three_valued;
 mod window_exec;
 
 pub(crate) use constant::constant_rows;
-pub(crate) use push_down::PushDownFilter;
+pub(crate) use push_down_filter::push_down_filter;
 pub use session::session_state;
 pub(crate) use simplify::Simplify;

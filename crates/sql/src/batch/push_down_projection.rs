@@ -11,12 +11,12 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::expressions::{Column, Literal};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{
     ProjectionExec, remove_unnecessary_projections, try_embed_projection,
 };
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 /// In the place of DataFusion's rule of the same name.
 #[derive(Debug, Default)]
@@ -55,6 +55,6 @@ fn push_down(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Executi
 }
 
 /// Whether an expression cannot fail and costs nothing.
-fn is_plain(expr: &dyn datafusion::physical_plan::PhysicalExpr) -> bool {
+fn is_plain(expr: &dyn PhysicalExpr) -> bool {
     expr.downcast_ref::<Column>().is_some() || expr.downcast_ref::<Literal>().is_some()
 }

@@ -17,11 +17,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 
-use super::eliminate_join::EliminateJoin;
+use super::eliminate_join::eliminate_join;
 use super::push_down_projection::PushDownProjection;
 use super::three_valued::three_valued;
 use super::window_exec::WindowExec;
-use super::{PushDownFilter, Simplify};
+use super::{Simplify, push_down_filter};
 use crate::window_node::WindowNode;
 
 /// Rows per batch.
@@ -54,17 +54,14 @@ pub fn session_state(partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionStat
         .build()
 }
 
-/// DataFusion's rules with our [`EliminateJoin`], [`PushDownFilter`] and [`Simplify`], and but for the one that takes functions of other
-/// keys out of GROUP BY: it puts them into a projection in which a cast has the name of its argument,
-/// and `GROUP BY at, at::date` fails.
+/// DataFusion's rules with our [`eliminate_join`], [`push_down_filter`] and [`Simplify`], and but for
+/// the one that takes functions of other keys out of GROUP BY: it puts them into a projection in which
+/// a cast has the name of its argument, and `GROUP BY at, at::date` fails.
 fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| rule.name() != "eliminate_group_by_constant");
-    let ours: [Arc<dyn OptimizerRule + Send + Sync>; 3] = [
-        Arc::new(EliminateJoin::default()),
-        Arc::new(PushDownFilter::default()),
-        Arc::new(Simplify::default()),
-    ];
+    let ours: [Arc<dyn OptimizerRule + Send + Sync>; 3] =
+        [Arc::new(eliminate_join()), Arc::new(push_down_filter()), Arc::new(Simplify::default())];
     for rule in &mut rules {
         if let Some(our) = ours.iter().find(|our| our.name() == rule.name()) {
             *rule = Arc::clone(our);

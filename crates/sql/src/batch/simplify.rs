@@ -38,10 +38,6 @@ impl OptimizerRule for Simplify {
         self.inner.apply_order()
     }
 
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
     fn rewrite(
         &self,
         plan: LogicalPlan,

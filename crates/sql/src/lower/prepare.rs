@@ -17,7 +17,7 @@ use datafusion::optimizer::{Optimizer, OptimizerContext, OptimizerRule};
 use kappa_types::{SqlError, SqlState};
 
 use super::plan_error;
-use crate::batch::{PushDownFilter, Simplify};
+use crate::batch::{Simplify, push_down_filter};
 
 /// Runs the rules, after refusing what can never be kept.
 pub(super) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
@@ -28,7 +28,7 @@ pub(super) fn prepare(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
         Arc::new(ExtractEquijoinPredicate::new()),
         Arc::new(EliminateFilter::new()),
         Arc::new(EliminateCrossJoin::new()),
-        Arc::new(PushDownFilter::default()),
+        Arc::new(push_down_filter()),
         Arc::new(OptimizeProjections::new()),
     ];
     let context = OptimizerContext::new().without_query_execution_start_time();
