@@ -17,6 +17,7 @@ use crate::function::{
 use crate::named_window::{write_out_in_order, write_out_in_select};
 use crate::output_name::{hide_equal_names, name_columns};
 use crate::parse::{fold, span_position};
+use crate::recursive::{free_second_terms, whole_unions};
 
 /// Rewrites a query in place.
 pub(crate) fn desugar_query(
@@ -55,6 +56,9 @@ impl VisitorMut for Desugar<'_> {
             return ControlFlow::Break(error);
         }
         name_columns(&mut query.body);
+        if let Err(error) = whole_unions(query) {
+            return ControlFlow::Break(error);
+        }
         for common in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             hide_equal_names(&mut common.query.body);
         }
@@ -82,6 +86,7 @@ impl VisitorMut for Desugar<'_> {
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         wrap_values(&mut query.body);
         wrap_condition(&mut query.body);
+        free_second_terms(query);
         ControlFlow::Continue(())
     }
 

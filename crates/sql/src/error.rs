@@ -198,7 +198,10 @@ fn plan(message: &str) -> SqlError {
     if line.contains("ambiguous") {
         return SqlError::new(SqlState::AmbiguousColumn, line);
     }
-    if line.contains("UNION") || line.contains("have a different number of columns") {
+    if line.contains("UNION")
+        || line.contains("have a different number of columns")
+        || line.contains("must have the same number of columns")
+    {
         return SqlError::new(
             SqlState::SyntaxError,
             "each UNION, INTERSECT or EXCEPT query must have the same number of columns",

@@ -22,6 +22,7 @@ mod named;
 mod named_window;
 mod output_name;
 mod parse;
+mod recursive;
 mod settled;
 mod source;
 pub mod statement;

@@ -251,6 +251,9 @@ states! {
     IndeterminateDatatype = "42P18" "indeterminate_datatype"
         "The type of a parameter or of an empty array cannot be told."
         "Cast it.";
+    InvalidRecursion = "42P19" "invalid_recursion"
+        "A recursive query reads itself where it must not: twice, in a subquery, under an outer join or an aggregate."
+        "Read it once, in FROM.";
     WindowingError = "42P20" "windowing_error"
         "OVER or WINDOW gives a named window a partition, an order or a frame that it may not have."
         "Write the window out.";

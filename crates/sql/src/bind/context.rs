@@ -26,6 +26,7 @@ use crate::function::{AggregateCall, Call};
 use crate::hidden::unmarked;
 use crate::settled::settled;
 use crate::source::RelationSource;
+use crate::typing::WorkTable;
 
 /// What the query is for, which decides what it may read and how views are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,13 +158,10 @@ impl ContextProvider for Context<'_> {
 
     fn create_cte_work_table(
         &self,
-        _: &str,
-        _: SchemaRef,
+        name: &str,
+        schema: SchemaRef,
     ) -> Result<Arc<dyn TableSource>, DataFusionError> {
-        Err(into_datafusion(SqlError::unsupported(
-            "WITH RECURSIVE is not supported",
-            "Recursion comes later; unroll it to a fixed depth with joins.",
-        )))
+        Ok(Arc::new(WorkTable::new(name, schema)))
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

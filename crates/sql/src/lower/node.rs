@@ -52,6 +52,10 @@ pub(super) fn lower(plan: &LogicalPlan) -> Result<Node, SqlError> {
             "window functions (OVER) cannot be kept in a materialized view yet",
             "Group by TUMBLE or HOP instead, or run the query as a SELECT.",
         )),
+        LogicalPlan::RecursiveQuery(_) => Err(SqlError::unsupported(
+            "WITH RECURSIVE cannot be kept in a materialized view yet",
+            "Run the query as a SELECT, or unroll it to a fixed depth with joins.",
+        )),
         other => Err(refused(&other.display().to_string())),
     }
 }

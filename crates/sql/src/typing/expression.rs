@@ -15,6 +15,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Subquery};
 use kappa_types::{SqlError, SqlState, SqlType};
 
+use super::recursive::Recursion;
 use super::types::plain_name;
 use super::{Conversion, Parameters, Type, coerce, common_type, literal_of_array, type_of};
 use crate::error::from_datafusion;
@@ -30,6 +31,8 @@ pub(crate) struct Resolver<'a> {
     pub(super) parameters: &'a Parameters,
     /// Schemas of the enclosing queries, innermost last.
     pub(super) outer: RefCell<Vec<DFSchemaRef>>,
+    /// The recursive queries around, innermost last.
+    pub(super) recursions: RefCell<Vec<Recursion>>,
     /// Whether the result is kept, so that it may not depend on the moment or the session.
     pub(super) in_view: bool,
 }
@@ -41,7 +44,14 @@ impl<'a> Resolver<'a> {
         parameters: &'a Parameters,
         in_view: bool,
     ) -> Self {
-        Self { registry, context, parameters, outer: RefCell::new(Vec::new()), in_view }
+        Self {
+            registry,
+            context,
+            parameters,
+            outer: RefCell::new(Vec::new()),
+            recursions: RefCell::new(Vec::new()),
+            in_view,
+        }
     }
 
     /// An expression with all types decided, but for a literal or parameter that stands alone.

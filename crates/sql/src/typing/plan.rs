@@ -137,11 +137,9 @@ impl Resolver<'_> {
                 let exprs = node.node.expressions();
                 LogicalPlan::Extension(node).with_new_exprs(exprs, inputs).map_err(convert)
             }
-            LogicalPlan::RecursiveQuery(_) => Err(SqlError::unsupported(
-                "WITH RECURSIVE is not supported",
-                "Recursion comes later; unroll it to a fixed depth with joins.",
-            )),
-            leaf @ (LogicalPlan::TableScan(_) | LogicalPlan::EmptyRelation(_)) => Ok(leaf),
+            LogicalPlan::RecursiveQuery(node) => self.recursive_query(node),
+            LogicalPlan::TableScan(scan) => self.scan(scan),
+            leaf @ LogicalPlan::EmptyRelation(_) => Ok(leaf),
             other => Err(SqlError::unsupported(
                 format!("{} is not supported inside a query", other.display()),
                 "Rewrite the query without it.",
@@ -501,11 +499,11 @@ fn is_negative(value: &datafusion::common::ScalarValue) -> bool {
     matches!(value, S::Int32(Some(n)) if *n < 0) || matches!(value, S::Int64(Some(n)) if *n < 0)
 }
 
-fn unwrap(plan: Arc<LogicalPlan>) -> LogicalPlan {
+pub(super) fn unwrap(plan: Arc<LogicalPlan>) -> LogicalPlan {
     Arc::unwrap_or_clone(plan)
 }
 
-fn convert(error: DataFusionError) -> SqlError {
+pub(super) fn convert(error: DataFusionError) -> SqlError {
     from_datafusion(&error)
 }
 
