@@ -46,18 +46,38 @@ pub fn query_error(error: DataFusionError) -> SqlError {
         DataFusionError::NotImplemented(what)
             if what.starts_with("Physical plan does not support logical expression") =>
         {
-            SqlError::unsupported(
-                "a subquery of this form is not supported",
-                "EXISTS and subqueries on columns of the query around them stand in WHERE or equal \
-                 one value; otherwise write a join, or a subquery in FROM.",
-            )
+            subquery_form()
         }
+        DataFusionError::Plan(what) if what.contains("subquery can only be used in") => {
+            subquery_form()
+        }
+        DataFusionError::Execution(what) if is_second_row(&what) => second_row(),
         DataFusionError::NotImplemented(what) => SqlError::unsupported(
             what,
             "The query engine cannot run this query; write it another way.",
         ),
         other => SqlError::new(SqlState::InternalError, first_line(&other.to_string())),
     }
+}
+
+fn subquery_form() -> SqlError {
+    SqlError::unsupported(
+        "a subquery of this form is not supported",
+        "EXISTS and subqueries on columns of the query around them stand in WHERE or equal one \
+         value; otherwise write a join, or a subquery in FROM.",
+    )
+}
+
+/// Whether a message of DataFusion is about a subquery that has more rows than the one it may have.
+fn is_second_row(message: &str) -> bool {
+    message.starts_with("Scalar subquery returned more than one row")
+}
+
+fn second_row() -> SqlError {
+    SqlError::new(
+        SqlState::CardinalityViolation,
+        "more than one row returned by a subquery used as an expression",
+    )
 }
 
 fn external_error(inner: Box<dyn std::error::Error + Send + Sync>) -> SqlError {
@@ -83,6 +103,11 @@ fn shared_error(error: &DataFusionError) -> SqlError {
         }
         if let Some(DataFusionError::ResourcesExhausted(what)) = current.downcast_ref() {
             return query_error(DataFusionError::ResourcesExhausted(what.clone()));
+        }
+        if let Some(DataFusionError::Execution(what)) = current.downcast_ref()
+            && is_second_row(what)
+        {
+            return second_row();
         }
         source = current.source();
     }

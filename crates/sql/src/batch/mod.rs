@@ -8,6 +8,7 @@ mod push_down_filter;
 mod push_down_projection;
 mod session;
 mod simplify;
+mod subquery_rows;
 mod three_valued;
 mod window_exec;
 

@@ -19,6 +19,7 @@ use datafusion::prelude::SessionConfig;
 
 use super::eliminate_join::eliminate_join;
 use super::push_down_projection::PushDownProjection;
+use super::subquery_rows::with_subquery_rows;
 use super::three_valued::three_valued;
 use super::window_exec::WindowExec;
 use super::{Simplify, push_down_filter};
@@ -93,7 +94,7 @@ impl QueryPlanner for KappaQueryPlanner {
         plan: &LogicalPlan,
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = three_valued(plan.clone())?;
+        let plan = three_valued(with_subquery_rows(plan.clone())?)?;
         DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(WindowPlanner)])
             .create_physical_plan(&plan, state)
             .await

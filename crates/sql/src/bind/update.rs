@@ -32,13 +32,14 @@ impl Planner {
         items.extend(assigned.iter().enumerate().map(|(place, (_, value))| {
             SelectItem::ExprWithAlias { expr: value.clone(), alias: quoted(&new_name(place)) }
         }));
-        let query = target_query(
+        let mut query = target_query(
             &update.table,
             &qualifier,
             items,
             update.from.clone(),
             update.selection.clone(),
         );
+        query.with.clone_from(&update.with);
         let plan = self.planned(&query, Purpose::Run, &parameters, Unknowns::Keep)?.logical;
         let schema = Arc::clone(plan.schema());
         let columns = schema.columns();
@@ -80,13 +81,14 @@ impl Planner {
         let relation = self.changeable(&delete.table, "delete from")?;
         let parameters = Parameters::new(parameter_oids)?;
         let qualifier = delete.alias.as_deref().unwrap_or(&relation.name).to_owned();
-        let query = target_query(
+        let mut query = target_query(
             &delete.table,
             &qualifier,
             old_row(&relation, &qualifier),
             delete.using.clone(),
             delete.selection.clone(),
         );
+        query.with.clone_from(&delete.with);
         let plan = self.planned(&query, Purpose::Run, &parameters, Unknowns::Settle)?.logical;
         let returning = self.returning(&delete.returning, &relation, &qualifier, &parameters)?;
         Ok(BoundDelete { rows: bound(plan, &parameters), relation, returning })
@@ -137,8 +139,9 @@ fn target_query(
     others: Vec<TableWithJoins>,
     selection: Option<ast::Expr>,
 ) -> ast::Query {
-    let mut parts: Vec<Ident> = target.namespace.iter().map(|n| quoted(n)).collect();
-    parts.push(quoted(&target.name));
+    // With its namespace, a common table expression of its name does not stand before it.
+    let namespace = target.namespace.as_deref().unwrap_or("public");
+    let parts = vec![quoted(namespace), quoted(&target.name)];
     let relation = TableFactor::Table {
         name: ObjectName::from(parts),
         alias: Some(TableAlias {

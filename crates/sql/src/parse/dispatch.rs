@@ -1,5 +1,6 @@
 //! [`parse`]: which statement a text is.
 
+use datafusion::sql::sqlparser::ast::SetExpr;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use kappa_types::{SqlError, SqlState};
 
@@ -83,14 +84,11 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement, SqlError> 
 }
 
 fn query(reader: &mut Reader<'_>) -> Result<Statement, SqlError> {
-    let query = reader.query()?;
+    let mut query = reader.query()?;
     match query.query.body.as_ref() {
-        datafusion::sql::sqlparser::ast::SetExpr::Insert(_)
-        | datafusion::sql::sqlparser::ast::SetExpr::Update(_)
-        | datafusion::sql::sqlparser::ast::SetExpr::Delete(_) => Err(SqlError::unsupported(
-            "WITH before INSERT, UPDATE or DELETE is not supported",
-            "Write the WITH inside the query that feeds the statement.",
-        )),
+        SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement) => {
+            dml::dml_with(statement.clone(), query.query.with.take())
+        }
         _ => Ok(Statement::Query(Query { query })),
     }
 }

@@ -12,15 +12,35 @@ use crate::statement::{
 pub(super) fn dml(reader: &mut Reader<'_>) -> Result<Statement, SqlError> {
     let statement = reader.sqlparser(|parser| parser.parse_statement())?;
     reader.finish()?;
+    dml_with(statement, None)
+}
+
+/// INSERT, UPDATE or DELETE whose queries see the common table expressions of `with`.
+pub(super) fn dml_with(
+    statement: ast::Statement,
+    with: Option<ast::With>,
+) -> Result<Statement, SqlError> {
     match statement {
-        ast::Statement::Insert(insert) => insert_statement(insert),
-        ast::Statement::Update(update) => update_statement(update),
-        ast::Statement::Delete(delete) => delete_statement(delete),
-        _ => reader.unexpected(),
+        ast::Statement::Insert(insert) => insert_statement(insert, with),
+        ast::Statement::Update(update) => update_statement(update, with),
+        ast::Statement::Delete(delete) => delete_statement(delete, with),
+        _ => Err(malformed("INSERT, UPDATE or DELETE is needed")),
     }
 }
 
-fn insert_statement(insert: ast::Insert) -> Result<Statement, SqlError> {
+fn insert_statement(
+    mut insert: ast::Insert,
+    with: Option<ast::With>,
+) -> Result<Statement, SqlError> {
+    if let (Some(source), Some(with)) = (&mut insert.source, with) {
+        if source.with.is_some() {
+            return Err(SqlError::unsupported(
+                "WITH before INSERT and before its query is not supported",
+                "Write all common table expressions in one WITH.",
+            ));
+        }
+        source.with = Some(with);
+    }
     let ast::TableObject::TableName(table) = &insert.table else {
         return Err(malformed("INSERT needs the name of a table"));
     };
@@ -82,7 +102,7 @@ fn conflict(on: ast::OnConflict) -> Result<OnConflict, SqlError> {
     Ok(OnConflict { columns, action })
 }
 
-fn update_statement(update: ast::Update) -> Result<Statement, SqlError> {
+fn update_statement(update: ast::Update, with: Option<ast::With>) -> Result<Statement, SqlError> {
     if update.or.is_some()
         || update.limit.is_some()
         || !update.order_by.is_empty()
@@ -99,6 +119,7 @@ fn update_statement(update: ast::Update) -> Result<Statement, SqlError> {
         }
     };
     Ok(Statement::Update(Update {
+        with,
         table,
         alias,
         assignments: assignments(update.assignments)?,
@@ -108,7 +129,7 @@ fn update_statement(update: ast::Update) -> Result<Statement, SqlError> {
     }))
 }
 
-fn delete_statement(delete: ast::Delete) -> Result<Statement, SqlError> {
+fn delete_statement(delete: ast::Delete, with: Option<ast::With>) -> Result<Statement, SqlError> {
     let ast::FromTable::WithFromKeyword(from) = &delete.from else {
         return Err(malformed("DELETE needs FROM"));
     };
@@ -120,6 +141,7 @@ fn delete_statement(delete: ast::Delete) -> Result<Statement, SqlError> {
     }
     let (table, alias) = target(from)?;
     Ok(Statement::Delete(Delete {
+        with,
         table,
         alias,
         using: delete.using.unwrap_or_default(),

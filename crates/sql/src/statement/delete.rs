@@ -4,9 +4,11 @@ use datafusion::sql::sqlparser::ast;
 
 use super::Name;
 
-/// `DELETE FROM t [AS alias] [USING …] [WHERE …] [RETURNING …]`
+/// `[WITH …] DELETE FROM t [AS alias] [USING …] [WHERE …] [RETURNING …]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delete {
+    /// The common table expressions that its expressions see.
+    pub with: Option<ast::With>,
     /// The table.
     pub table: Name,
     /// The name by which expressions see the row.

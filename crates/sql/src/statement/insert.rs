@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::{ColumnName, Name};
 
-/// `INSERT INTO t [AS alias] [(columns)] {query | DEFAULT VALUES} [ON CONFLICT …] [RETURNING …]`
+/// `[WITH …] INSERT INTO t [AS alias] [(columns)] {query | DEFAULT VALUES} [ON CONFLICT …] [RETURNING …]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insert {
     /// The table or source.

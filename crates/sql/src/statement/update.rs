@@ -4,9 +4,11 @@ use datafusion::sql::sqlparser::ast;
 
 use super::{Assignment, Name};
 
-/// `UPDATE t [AS alias] SET … [FROM …] [WHERE …] [RETURNING …]`
+/// `[WITH …] UPDATE t [AS alias] SET … [FROM …] [WHERE …] [RETURNING …]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
+    /// The common table expressions that its expressions see.
+    pub with: Option<ast::With>,
     /// The table.
     pub table: Name,
     /// The name by which expressions see the row.
