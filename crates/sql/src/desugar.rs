@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause,
-    ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Spanned, Subscript,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, Subscript, UnaryOperator, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 use kappa_types::{SqlError, SqlState};
 
@@ -15,9 +15,13 @@ use crate::function::{
     ALL, ANY, BINARY, CAST_TO, CELL, FunctionRegistry, LITERAL, PARAMETER, UNARY, name_at,
 };
 use crate::named_window::{write_out_in_order, write_out_in_select};
-use crate::output_name::{hide_equal_names, name_columns};
+use crate::output_name::{hide_equal_names, name_columns, order_by_positions};
 use crate::parse::{fold, span_position};
 use crate::recursive::{free_second_terms, whole_unions};
+use crate::subquery::{
+    array_of_query, exists, only_value, refuse_counted_sets, refuse_merged_columns,
+    select_of_values, set_apart, three_valued_in,
+};
 
 /// Rewrites a query in place.
 pub(crate) fn desugar_query(
@@ -55,8 +59,9 @@ impl VisitorMut for Desugar<'_> {
         if let Err(error) = refused {
             return ControlFlow::Break(error);
         }
+        order_by_positions(query);
         name_columns(&mut query.body);
-        if let Err(error) = whole_unions(query) {
+        if let Err(error) = whole_unions(query).and_then(|()| refuse_counted_sets(&query.body)) {
             return ControlFlow::Break(error);
         }
         for common in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
@@ -66,7 +71,10 @@ impl VisitorMut for Desugar<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
-        match write_out_in_select(select) {
+        for condition in [&mut select.selection, &mut select.having].into_iter().flatten() {
+            three_valued_in(condition, self.registry);
+        }
+        match refuse_merged_columns(select).and_then(|()| write_out_in_select(select)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
@@ -91,7 +99,7 @@ impl VisitorMut for Desugar<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
-        match before(expr) {
+        match before(expr, self.registry) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
@@ -228,8 +236,28 @@ fn position_of(expr: &Expr) -> Option<usize> {
 }
 
 /// Forms that must be changed before their parts are visited.
-fn before(expr: &mut Expr) -> Result<(), SqlError> {
+fn before(expr: &mut Expr, registry: &FunctionRegistry) -> Result<(), SqlError> {
     match expr {
+        Expr::InSubquery { subquery, .. } => select_of_values(subquery),
+        Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } if is_subquery(right) => {
+            let taken = std::mem::replace(right.as_mut(), Expr::value(Value::Null));
+            *right = set_apart(Box::new(taken));
+        }
+        Expr::Subquery(query) => {
+            if let Some(value) = only_value(query, registry) {
+                *expr = value;
+            }
+        }
+        Expr::Exists { subquery, negated } => {
+            if let Some(known) = exists(subquery, *negated, registry)? {
+                *expr = known;
+            }
+        }
+        Expr::Function(Function { name, args: FunctionArguments::Subquery(query), .. })
+            if name.to_string().eq_ignore_ascii_case("array") =>
+        {
+            *expr = array_of_query(query.as_ref().clone(), registry)?;
+        }
         Expr::Interval(interval) => *expr = interval_cast(interval)?,
         Expr::TypedString(string) => {
             let value = Expr::Value(string.value.clone());
@@ -616,11 +644,6 @@ fn named(
             ));
         }
     };
-    if name == "array"
-        && let FunctionArguments::Subquery(query) = function.args
-    {
-        return Ok(array_of_query(*query));
-    }
     if matches!(function.args, FunctionArguments::None) {
         // CURRENT_DATE and its like are written without parentheses.
         function.args = FunctionArguments::List(FunctionArgumentList {
@@ -648,35 +671,6 @@ fn named(
     };
     function.name = ObjectName::from(vec![Ident::with_quote('"', name)]);
     Ok(Expr::Function(function))
-}
-
-/// `ARRAY(SELECT …)` is `(SELECT array_agg(x) FROM (SELECT …) AS q(x))`.
-fn array_of_query(query: Query) -> Expr {
-    let column = Ident::with_quote('"', "element");
-    let aggregate = call("array_agg", vec![Expr::Identifier(column.clone())], None);
-    let select = Select {
-        projection: vec![SelectItem::ExprWithAlias {
-            expr: aggregate,
-            alias: Ident::with_quote('"', "array"),
-        }],
-        from: vec![ast::TableWithJoins {
-            relation: ast::TableFactor::Derived {
-                lateral: false,
-                subquery: Box::new(query),
-                alias: Some(ast::TableAlias {
-                    explicit: true,
-                    name: Ident::with_quote('"', "elements"),
-                    columns: vec![ast::TableAliasColumnDef { name: column, data_type: None }],
-                    at: None,
-                }),
-                sample: None,
-            },
-            joins: Vec::new(),
-        }],
-        ..empty_select()
-    };
-    let body = Box::new(SetExpr::Select(Box::new(select)));
-    Expr::Subquery(Box::new(query_of(body)))
 }
 
 /// A query that is only its body.

@@ -26,6 +26,7 @@ mod recursive;
 mod settled;
 mod source;
 pub mod statement;
+mod subquery;
 mod typing;
 mod window_node;
 

@@ -2,7 +2,8 @@
 //! names of one list are kept apart by a mark, which [`crate::error::shown_name`] cuts off.
 
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, DataType, Expr, Ident, ObjectNamePart, Select, SelectItem, SetExpr, Value,
+    self, AccessExpr, DataType, Expr, Ident, ObjectNamePart, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Value,
 };
 
 use crate::parse::fold;
@@ -10,6 +11,31 @@ use crate::parse::fold;
 /// Stands between a column's name and the number that keeps equal names of one list apart. It
 /// cannot be typed: the name is cut here before anyone sees it.
 pub(crate) const NAME_MARK: char = '\u{1}';
+
+/// ORDER BY of a SELECT DISTINCT by what it selects, by its position: SqlToRel looks for the expression
+/// among columns that have names by then.
+pub(crate) fn order_by_positions(query: &mut Query) {
+    let (SetExpr::Select(select), Some(order)) = (query.body.as_ref(), &mut query.order_by) else {
+        return;
+    };
+    let OrderByKind::Expressions(keys) = &mut order.kind else { return };
+    if select.distinct.is_none() || select.projection.iter().any(|item| item_expr(item).is_none()) {
+        return;
+    }
+    for key in keys.iter_mut().filter(|key| !matches!(key.expr, Expr::Identifier(_))) {
+        let mut items = select.projection.iter();
+        if let Some(index) = items.position(|item| item_expr(item) == Some(&key.expr)) {
+            key.expr = Expr::value(Value::Number((index + 1).to_string(), false));
+        }
+    }
+}
+
+fn item_expr(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    }
+}
 
 /// Gives each output column of each SELECT of a set expression PostgreSQL's name.
 pub(crate) fn name_columns(body: &mut SetExpr) {

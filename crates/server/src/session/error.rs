@@ -51,6 +51,14 @@ pub fn query_error(error: DataFusionError) -> SqlError {
         DataFusionError::Plan(what) if what.contains("subquery can only be used in") => {
             subquery_form()
         }
+        DataFusionError::Plan(what)
+            if what.contains("must be aggregated to return at most one") =>
+        {
+            SqlError::unsupported(
+                "a subquery on columns of the query around it is not supported without an aggregate",
+                "Write max(x), which is x where there is one row, or a LEFT JOIN.",
+            )
+        }
         DataFusionError::Execution(what) if is_second_row(&what) => second_row(),
         DataFusionError::NotImplemented(what) => SqlError::unsupported(
             what,

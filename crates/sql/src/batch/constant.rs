@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
@@ -151,5 +151,15 @@ fn one_row() -> Result<RecordBatch> {
 
 fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>, row_count: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(row_count));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+    if !schema.fields().iter().any(|field| field.data_type().is_null()) {
+        return Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?);
+    }
+    // A parameter has a type once it has a value.
+    let fields =
+        schema.fields().iter().zip(&columns).map(|(field, column)| match field.data_type() {
+            DataType::Null => field.as_ref().clone().with_data_type(column.data_type().clone()),
+            _ => field.as_ref().clone(),
+        });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
 }

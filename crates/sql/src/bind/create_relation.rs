@@ -115,7 +115,11 @@ impl Planner {
                 .at(column.position));
             };
             let sql_type = &create.columns[place].sql_type;
-            if matches!(sql_type, SqlType::Json | SqlType::Jsonb | SqlType::Array(_)) {
+            // Values that are equal in several forms would be several keys.
+            if matches!(
+                sql_type,
+                SqlType::Json | SqlType::Jsonb | SqlType::Array(_) | SqlType::Interval
+            ) {
                 return Err(SqlError::unsupported(
                     format!("a column of type {sql_type} cannot be in a primary key"),
                     "Use a column of a plain type.",

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
@@ -23,7 +24,9 @@ use crate::error::{from_datafusion, into_datafusion, shown_name};
 use crate::hidden::mark_hidden;
 use crate::named::map_named;
 use crate::parse::{relation_name, span_position};
-use crate::typing::{Parameters, Resolver, Unknowns, literal_of_array, output_types};
+use crate::typing::{
+    Parameters, Resolver, Unknowns, literal_of_array, negative_count, output_types,
+};
 
 /// A typed plan and what it was made from.
 pub(super) struct Planned {
@@ -201,9 +204,24 @@ fn parameter_literals(types: &[SqlType], values: &[ArrayRef]) -> Result<Vec<Expr
 fn substitute(plan: LogicalPlan, literals: &[Expr]) -> Result<LogicalPlan, DataFusionError> {
     let replaced = plan.transform_up_with_subqueries(|node| {
         let node = map_named(node, &|expr| expr.transform_up(|part| replace(part, literals)))?;
-        node.transform_data(|node| node.recompute_schema().map(Transformed::yes))
+        node.transform_data(|node| counted(node.recompute_schema()?).map(Transformed::yes))
     });
     replaced.map(|replaced| replaced.data)
+}
+
+/// A LIMIT of numbers: DataFusion takes no conversions of them.
+fn counted(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let LogicalPlan::Limit(mut limit) = plan else { return Ok(plan) };
+    for (count, word) in [(&mut limit.skip, "OFFSET"), (&mut limit.fetch, "LIMIT")] {
+        let Some(Expr::Cast(cast)) = count.as_deref() else { continue };
+        let Expr::Literal(value, _) = cast.expr.as_ref() else { continue };
+        let value = value.cast_to(&DataType::Int64)?;
+        if matches!(value, ScalarValue::Int64(Some(..0))) {
+            return Err(into_datafusion(negative_count(word)));
+        }
+        *count = Some(Box::new(Expr::Literal(value, None)));
+    }
+    Ok(LogicalPlan::Limit(limit))
 }
 
 fn replace(expr: Expr, literals: &[Expr]) -> Result<Transformed<Expr>, DataFusionError> {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DataFusionError;
+use datafusion::logical_expr::expr::AggregateFunctionParams;
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility, udaf_default_schema_name,
 };
 
 use super::choose_aggregate;
@@ -42,6 +43,17 @@ impl AggregateUDFImpl for AggregateCall {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// By the names of its parts, in which no positions are: equal calls have one column.
+    fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String, DataFusionError> {
+        let mut plain = params.clone();
+        let filter = plain.filter.take();
+        let name = udaf_default_schema_name(self, &plain)?;
+        Ok(match filter {
+            Some(filter) => format!("{name} FILTER (WHERE {})", filter.schema_name()),
+            None => name,
+        })
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>, DataFusionError> {

@@ -13,6 +13,7 @@ use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::entry::Function;
 use super::kernel::Arguments;
+use super::only_element::{ONLY_ELEMENT, only_element};
 use super::order::{order_array, sorted};
 use super::{FunctionContext, Kernel, KernelFunction};
 use crate::error::from_datafusion;
@@ -167,6 +168,7 @@ pub(super) fn special(
                 else_expr: Some(Box::new(null)),
             })))
         }
+        (ONLY_ELEMENT, [array]) => only_element(resolver, array, schema),
         ("||", [left, right]) => concatenation(resolver, left, right, schema),
         ("array_slice", [array, low, high]) => {
             slice(resolver, array, [low, high], schema).map(Some)

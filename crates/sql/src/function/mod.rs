@@ -26,6 +26,7 @@ mod json;
 mod jsonb_order;
 mod kernel;
 mod math;
+mod only_element;
 mod order;
 mod overload;
 mod pattern;
@@ -54,6 +55,7 @@ pub(crate) use cast::{cast_function, cut_to_length, is_cast_known};
 pub(crate) use context::FunctionContext;
 pub(crate) use interval::{interval_parts, moved_in_utc as moved};
 pub(crate) use kernel::{Kernel, KernelFunction};
+pub(crate) use only_element::ONLY_ELEMENT;
 pub(crate) use order::{
     compared, has_equal_forms, holds_floats, one_form, one_nan, one_zero, sorted,
 };

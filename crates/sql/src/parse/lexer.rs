@@ -5,7 +5,7 @@
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{
-    Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError,
+    Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace,
 };
 use kappa_types::{SqlError, SqlState};
 
@@ -54,9 +54,32 @@ pub fn split(text: &str) -> Result<Vec<StatementSpan>, SqlError> {
 
 /// The tokens of `text` that are not blanks or comments.
 pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
-    let mut tokens = tokens_with_blanks(text)?;
-    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    let mut tokens: Vec<TokenWithSpan> = Vec::new();
+    let mut new_line = false;
+    for token in tokens_with_blanks(text)? {
+        match token.token {
+            Token::Whitespace(Whitespace::Newline | Whitespace::SingleLineComment { .. }) => {
+                new_line = true;
+                continue;
+            }
+            Token::Whitespace(_) => continue,
+            Token::SingleQuotedString(rest) if new_line && continues(&mut tokens, &rest) => {}
+            _ => tokens.push(token),
+        }
+        new_line = false;
+    }
     Ok(tokens)
+}
+
+/// Adds a string to the one before it, whose continuation it is if a new line is between them.
+fn continues(tokens: &mut [TokenWithSpan], rest: &str) -> bool {
+    match tokens.last_mut().map(|token| &mut token.token) {
+        Some(Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text)) => {
+            text.push_str(rest);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// 1-based position of a token's first character.

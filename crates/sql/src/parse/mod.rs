@@ -6,6 +6,7 @@
 mod comment;
 mod copy;
 mod create;
+mod dialect;
 mod dispatch;
 mod dml;
 mod drop;

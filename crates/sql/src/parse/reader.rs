@@ -1,11 +1,11 @@
 //! [`Reader`]: a place in a statement's tokens, with the small steps that all statements share.
 
 use datafusion::sql::sqlparser::ast::{self, Ident};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use kappa_types::{SqlError, SqlState, SqlType};
 
+use super::dialect::KappaDialect;
 use super::lexer::{end, start};
 use crate::statement::{ColumnName, ExpressionText, Name, QueryText};
 
@@ -203,8 +203,7 @@ impl<'a> Reader<'a> {
         parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
     ) -> Result<T, SqlError> {
         let tokens = self.tokens[self.next..].to_vec();
-        let dialect = PostgreSqlDialect {};
-        let mut parser = Parser::new(&dialect)
+        let mut parser = Parser::new(&KappaDialect)
             .with_recursion_limit(NESTING_MAX)
             .with_tokens_with_locations(tokens);
         let result = parse(&mut parser);

@@ -16,7 +16,7 @@ pub(crate) use coerce::{Conversion, coerce, literal_of_array, typed_null};
 pub(crate) use expression::Resolver;
 pub(crate) use operator::{ambiguous_operator, undefined_operator};
 pub(crate) use parameters::Parameters;
-pub(crate) use plan::{Unknowns, bare_literals, output_types};
+pub(crate) use plan::{Unknowns, bare_literals, negative_count, output_types};
 pub(crate) use promotion::{can_coerce_implicitly, common_type, is_preferred, same_type};
 pub(crate) use recursive::WorkTable;
 pub(crate) use types::{Family, Type, family, type_of};

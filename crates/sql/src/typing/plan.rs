@@ -368,10 +368,7 @@ impl Resolver<'_> {
                 if let Expr::Literal(value, _) = &expr
                     && is_negative(value)
                 {
-                    return Err(SqlError::new(
-                        SqlState::InvalidLimitValue,
-                        format!("{word} must not be negative"),
-                    ));
+                    return Err(negative_count(word));
                 }
                 let expr = self.coerce(expr, &SqlType::BigInt, &empty, Conversion::Assignment)?;
                 Ok(Some(Box::new(expr)))
@@ -488,6 +485,11 @@ pub(crate) fn bare_literals(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> 
         }
         other => Ok(other),
     }
+}
+
+/// 2201W for LIMIT or OFFSET.
+pub(crate) fn negative_count(word: &str) -> SqlError {
+    SqlError::new(SqlState::InvalidLimitValue, format!("{word} must not be negative"))
 }
 
 fn has_aggregate(plan: &LogicalPlan) -> bool {
