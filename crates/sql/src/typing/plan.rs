@@ -86,7 +86,8 @@ impl Resolver<'_> {
                     .into_iter()
                     .map(resolve)
                     .collect::<Result<Vec<_>, SqlError>>()?;
-                self.canonical_columns(self.groups(input, group, calls)?)
+                let call_count = calls.len();
+                self.canonical_results(self.groups(input, group, calls)?, call_count)
             }
             LogicalPlan::Window(node) => self.window_plan(node, &names),
             LogicalPlan::Sort(node) => {
@@ -147,18 +148,24 @@ impl Resolver<'_> {
         }
     }
 
-    /// A plan whose columns have types of ours.
-    fn canonical_columns(&self, plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
+    /// A plan whose last columns, the results of aggregates, have types of ours. Those before them are
+    /// keys, which have such types already.
+    fn canonical_results(&self, plan: LogicalPlan, count: usize) -> Result<LogicalPlan, SqlError> {
         let schema = Arc::clone(plan.schema());
+        let key_count = schema.fields().len() - count;
         let mut changed = false;
         let mut exprs = Vec::with_capacity(schema.fields().len());
-        for column in schema.columns() {
+        for (index, column) in schema.columns().into_iter().enumerate() {
             if column.name == Aggregate::INTERNAL_GROUPING_ID {
                 // For the aggregate itself, whose grouping() calls are still to be resolved.
                 continue;
             }
             let (relation, name) = (column.relation.clone(), column.name.clone());
             let plain = Expr::Column(column);
+            if index < key_count {
+                exprs.push(plain);
+                continue;
+            }
             let canonical = self.canonical(plain.clone(), &schema)?;
             changed |= canonical != plain;
             exprs.push(if canonical == plain {
