@@ -109,6 +109,9 @@ pub struct ExecuteContext {
     /// protocol, and in a query string of several statements. Otherwise [`Session::finish`] follows
     /// directly, and a statement that commits by itself is safe.
     pub implicit_block: bool,
+    /// Whether the client may have been told the columns already, in the extended protocol; then the
+    /// outcome must have those.
+    pub is_described: bool,
 }
 
 /// What serves one connection.
@@ -241,7 +244,7 @@ pub enum Outcome {
     Empty,
 }
 
-/// What a statement such as DEALLOCATE, CLOSE or DISCARD takes from its connection.
+/// What a statement such as DEALLOCATE, CLOSE, DISCARD, or COMMIT without BEGIN takes from its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Release {
     /// One prepared statement; 26000 where there is none of that name.

@@ -128,7 +128,8 @@ fn bring_together(
     (delta, sorted)
 }
 
-fn slice(delta: &DeltaBatch, offset: usize, length: usize) -> DeltaBatch {
+/// Some rows of a batch.
+pub(super) fn slice(delta: &DeltaBatch, offset: usize, length: usize) -> DeltaBatch {
     DeltaBatch {
         time: delta.time,
         rows: delta.rows.slice(offset, length),

@@ -22,7 +22,7 @@ use super::aggregate::GroupWriter;
 use super::assign_window::{starts, time_out_of_range};
 use super::failure::{ErrorRows, late_rows};
 use super::partial_aggregate::partial_of;
-use super::runs::runs_of;
+use super::runs::{runs_of, slice};
 use super::{Operator, Output, TimeEnd};
 use crate::state::{GroupLayout, GroupTable, State};
 
@@ -128,6 +128,22 @@ impl WindowAggregate {
             // Such a window never closes: the rows are counted.
             (_, true) => self.note_late(&vec![None; run.row_count()], run, out),
             (NullTime::Drop, false) => {}
+        }
+    }
+
+    /// Takes rows whose window cannot be represented: those at infinity, and those in the last window
+    /// of all times. Where times are grouped, each is a group of its own that never ends, and a time
+    /// that a view groups by is the start of its window already.
+    fn push_out_of_range(&mut self, run: &DeltaBatch, out: &mut Output) {
+        if self.on_close || self.null_time == NullTime::Drop {
+            self.fail(run, out);
+            return;
+        }
+        let times = run.rows.column(self.time).as_primitive::<TimestampMicrosecondType>().clone();
+        let mut from = 0;
+        for same in times.values().chunk_by(|a, b| a == b) {
+            self.update(Some(same[0]), &slice(run, from, same.len()));
+            from += same.len();
         }
     }
 
@@ -292,7 +308,7 @@ impl Operator for WindowAggregate {
             self.push_without_time(&run, out);
         }
         for run in runs.out_of_range {
-            self.fail(&run, out);
+            self.push_out_of_range(&run, out);
         }
         for (start, run) in runs.by_start {
             self.push_pane(start, &run, out);

@@ -308,7 +308,8 @@ impl Engine {
         changed.await.map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?
     }
 
-    async fn log_change(&self, change: Change) -> Result<Cut, SqlError> {
+    async fn log_change(self: &Arc<Self>, change: Change) -> Result<Cut, SqlError> {
+        let retiring = self.retire(&change.record.edits);
         for (version, plan) in change.plans {
             self.plans.insert(version, plan);
         }
@@ -318,7 +319,9 @@ impl Engine {
             drops: change.drops,
             ..Commit::default()
         };
-        let time = self.commit(commit).await?;
+        let committed = self.commit(commit).await;
+        self.end_retiring(&retiring, committed.as_ref().ok().copied());
+        let time = committed?;
         fault_point("ddl.logged");
         self.cut(time, BOUNDARY_WAIT).await
     }

@@ -15,11 +15,11 @@ use kappa_catalog::{Catalog, Definition, RelationKind, Snapshot};
 use kappa_dataflow::{Phase, Progress, Runtime, RuntimeOptions};
 use kappa_log::{Commit, Log, LogOptions, Placed, RealFs, Turn};
 use kappa_plan::ViewPlan;
-use kappa_serving::Store;
+use kappa_serving::{Store, ViewContents};
 use kappa_types::{Clock, ManualClock, SqlError, SqlState, SystemClock, Timestamp, VersionId};
 use parking_lot::{Mutex, RwLock};
 
-use super::{Applier, Connectors, Plans, Tables};
+use super::{Applier, Connectors, Plans, Retired, Tables};
 use crate::config::{ClockKind, Config};
 use crate::metrics::Counters;
 use crate::session::error::log_error;
@@ -35,6 +35,8 @@ pub struct Engine {
     pub catalog: Arc<Catalog>,
     /// Contents of views.
     pub store: Arc<Store>,
+    /// Contents of views that have ended and that somebody still reads.
+    pub retired: Retired,
     /// Contents of tables.
     pub tables: Arc<Tables>,
     /// Plans of running versions.
@@ -98,6 +100,7 @@ impl Engine {
             log,
             catalog,
             store,
+            retired: Retired::default(),
             tables,
             plans,
             clock,
@@ -172,45 +175,48 @@ impl Engine {
         })
     }
 
-    /// That a version can be read at `at`.
+    /// What a version shows, which can be read at `at`; also one that has ended since.
     ///
     /// # Errors
-    /// 55000 with its progress, if it is not complete.
-    pub fn check_readable(
+    /// 55000 with its progress, if it is not complete; 72000 if it has ended and was kept for nobody.
+    pub fn readable(
         &self,
         name: &str,
         version: VersionId,
         at: Timestamp,
-    ) -> Result<(), SqlError> {
-        let progress = self.progress(version);
-        let state = |what: String| SqlError::new(SqlState::ObjectNotInPrerequisiteState, what);
-        match progress {
-            Some(progress) if progress.live_from.is_some_and(|from| from <= at) => {
-                match progress.phase {
-                    Phase::Failed(reason) => {
-                        Err(state(format!("materialized view \"{name}\" has failed"))
-                            .with_detail(reason)
-                            .with_hint(format!("ALTER VIEW {name} REBUILD makes it again.")))
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Some(Progress { phase: Phase::Failed(reason), .. }) => {
-                Err(state(format!("materialized view \"{name}\" has failed"))
-                    .with_detail(reason)
-                    .with_hint(format!("ALTER VIEW {name} REBUILD makes it again.")))
-            }
-            Some(progress) => {
-                Err(state(format!("materialized view \"{name}\" is not complete yet"))
-                    .with_detail(format!(
-                        "{} of {} rows of history read.",
-                        progress.rows_done, progress.rows_total
-                    ))
-                    .with_hint("Try again later; SELECT * FROM kappa_views shows the progress."))
-            }
-            None => Err(state(format!("materialized view \"{name}\" is not running"))),
+    ) -> Result<Arc<ViewContents>, SqlError> {
+        // In this order: what leaves the store and the dataflow has been kept before.
+        let present = self.store.get(version).zip(self.progress(version));
+        let found = present.or_else(|| {
+            let retired = self.retired.get(version)?;
+            Some((retired.contents, retired.progress))
+        });
+        let Some((contents, progress)) = found else {
+            let oldest = self.store.horizon().oldest();
+            return Err(match at < oldest {
+                true => kappa_serving::Error::TooOld { at, oldest }.into(),
+                false => not_readable(format!("materialized view \"{name}\" is not running")),
+            });
+        };
+        if let Phase::Failed(reason) = progress.phase {
+            return Err(not_readable(format!("materialized view \"{name}\" has failed"))
+                .with_detail(reason)
+                .with_hint(format!("ALTER VIEW {name} REBUILD makes it again.")));
         }
+        if progress.live_from.is_some_and(|from| from <= at) {
+            return Ok(contents);
+        }
+        Err(not_readable(format!("materialized view \"{name}\" is not complete yet"))
+            .with_detail(format!(
+                "{} of {} rows of history read.",
+                progress.rows_done, progress.rows_total
+            ))
+            .with_hint("Try again later; SELECT * FROM kappa_views shows the progress."))
     }
+}
+
+fn not_readable(what: String) -> SqlError {
+    SqlError::new(SqlState::ObjectNotInPrerequisiteState, what)
 }
 
 /// 2030-01-01 00:00:00 UTC.

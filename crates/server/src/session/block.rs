@@ -2,7 +2,7 @@
 
 use kappa_sql::statement::{IsolationLevel, Transaction as Statement, TransactionModes};
 use kappa_types::{SqlError, SqlState};
-use kappa_wire::{ExecuteContext, Notice, Outcome};
+use kappa_wire::{ExecuteContext, Notice, Outcome, Release};
 
 use super::Session;
 use super::execute::complete;
@@ -22,8 +22,12 @@ impl Session {
                 self.begin(modes, context).await?;
                 Ok(complete(if *start { "START TRANSACTION" } else { "BEGIN" }))
             }
-            Statement::Commit { chain } => self.commit(*chain, context).await,
-            Statement::Rollback { chain } => self.rollback(*chain, context),
+            Statement::Commit { chain } if self.in_block() => self.commit(*chain, context).await,
+            Statement::Commit { chain } => self.end_implicit(true, *chain, "COMMIT", context).await,
+            Statement::Rollback { chain } if self.in_block() => self.rollback(*chain),
+            Statement::Rollback { chain } => {
+                self.end_implicit(false, *chain, "ROLLBACK", context).await
+            }
             Statement::SetModes(modes) => {
                 if !self.in_block() {
                     warn(
@@ -97,14 +101,35 @@ impl Session {
         Ok(())
     }
 
-    async fn commit(&mut self, chain: bool, context: &ExecuteContext) -> Result<Outcome, SqlError> {
-        if !self.in_block() {
-            let message = "there is no transaction in progress";
-            warn(context, SqlState::NoActiveSqlTransaction, message);
-            return Ok(complete("COMMIT"));
+    /// COMMIT and ROLLBACK without BEGIN: a warning, and the end of what the statements before them in
+    /// the same query string, or since the last Sync, have changed. Portals end with it.
+    async fn end_implicit(
+        &mut self,
+        commits: bool,
+        chain: bool,
+        tag: &str,
+        context: &ExecuteContext,
+    ) -> Result<Outcome, SqlError> {
+        if chain {
+            return Err(SqlError::new(
+                SqlState::NoActiveSqlTransaction,
+                format!("{tag} AND CHAIN can only be used in transaction blocks"),
+            ));
         }
+        let message = "there is no transaction in progress";
+        warn(context, SqlState::NoActiveSqlTransaction, message);
+        if commits {
+            self.flush(context).await?;
+        } else {
+            self.transaction = None;
+        }
+        self.variables.0.lock().end(commits);
+        Ok(Outcome::Release { what: Release::AllPortals, tag: tag.to_owned() })
+    }
+
+    async fn commit(&mut self, chain: bool, context: &ExecuteContext) -> Result<Outcome, SqlError> {
         if self.failed {
-            return self.rollback(chain, context);
+            return self.rollback(chain);
         }
         let Some(mut open) = self.transaction.take() else { return Ok(complete("COMMIT")) };
         let _held = context.cancel.hold();
@@ -115,12 +140,7 @@ impl Session {
         Ok(complete("COMMIT"))
     }
 
-    fn rollback(&mut self, chain: bool, context: &ExecuteContext) -> Result<Outcome, SqlError> {
-        if !self.in_block() {
-            let message = "there is no transaction in progress";
-            warn(context, SqlState::NoActiveSqlTransaction, message);
-            return Ok(complete("ROLLBACK"));
-        }
+    fn rollback(&mut self, chain: bool) -> Result<Outcome, SqlError> {
         let open = self.transaction.take();
         self.failed = false;
         self.variables.0.lock().end(false);

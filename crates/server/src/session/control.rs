@@ -81,6 +81,11 @@ impl Control {
         }
     }
 
+    /// Whether what was written before it in the same message is to be committed first.
+    pub(super) const fn waits_for_commits(&self) -> bool {
+        !matches!(self, Self::Sleep(_))
+    }
+
     /// The one column of the answer.
     pub(super) fn columns(&self) -> Vec<ColumnDescription> {
         vec![ColumnDescription::new(self.name(), SqlType::Text)]

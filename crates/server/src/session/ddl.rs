@@ -25,7 +25,7 @@ use super::Session;
 use super::execute::complete;
 use super::prepared::{Prepared, StatementBody};
 use super::show::{is_noun, resolve, wrong_noun};
-use crate::engine::{Change, Connectors, Engine};
+use crate::engine::{Change, Connectors, Cut, Engine};
 
 /// How often progress is told to a client that waits.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ impl Session {
         self.flush(context).await?;
         let guard = Arc::clone(&self.engine.ddl).lock_owned().await;
         let snapshot = self.engine.catalog.snapshot();
-        let bound = self.bound_to(prepared, body, &snapshot)?;
+        let bound = self.bound_to(prepared, body, &snapshot, context.is_described)?;
         match bound.as_ref() {
             Bound::CreateRelation(create) => {
                 self.create_relation(guard, &prepared.text, create, context).await
@@ -57,11 +57,37 @@ impl Session {
                 self.create_materialized_view(guard, &prepared.text, create, context).await
             }
             Bound::Drop(drop) => self.drop_relations(guard, &prepared.text, drop, context).await,
-            Bound::Comment(comment) => self.comment(guard, &prepared.text, comment).await,
+            Bound::Comment(comment) => self.comment(guard, &prepared.text, comment, context).await,
             Bound::Rebuild(rebuild) => {
                 self.run_rebuild(guard, &prepared.text, rebuild, context).await
             }
             _ => Err(SqlError::new(SqlState::InternalError, "not a statement on the catalogue")),
+        }
+    }
+
+    /// Logs a change and waits until it has happened. That is not interrupted: nobody may be told
+    /// that it did not happen.
+    pub(super) async fn change(
+        &self,
+        guard: OwnedMutexGuard<()>,
+        change: Change,
+        context: &ExecuteContext,
+    ) -> Result<Cut, SqlError> {
+        let _held = context.cancel.hold();
+        self.engine.change(guard, change).await
+    }
+
+    /// Drops the view whose creation has just been interrupted, as PostgreSQL would leave none. If
+    /// somebody has made views above it meanwhile, it stays.
+    pub(super) async fn undo_creation(&mut self) {
+        let Some(id) = self.unfinished.take() else { return };
+        let guard = Arc::clone(&self.engine.ddl).lock_owned().await;
+        let Some(view) = self.engine.catalog.snapshot().relation(id) else { return };
+        let text = format!("DROP MATERIALIZED VIEW {}", view.name);
+        let record = self.record(&text, vec![Edit::DropRelation(id)]);
+        let dropped = self.engine.change(guard, Change { record, ..Change::default() }).await;
+        if let Err(error) = dropped {
+            tracing::warn!(view = %view.name, %error, "a view stays though its creation was interrupted");
         }
     }
 
@@ -112,7 +138,7 @@ impl Session {
             schemas: vec![(relation.id, relation.schema.clone())],
             ..Change::default()
         };
-        let cut = self.engine.change(guard, change).await?;
+        let cut = self.change(guard, change, context).await?;
         if let Some(relation) = cut.snapshot.relation(relation.id) {
             let is_load = Connectors::start(&self.engine, &relation)?;
             if is_load {
@@ -233,7 +259,7 @@ impl Session {
         relation.dependencies.clone_from(&create.definition.dependencies);
         let edits = vec![Edit::CreateRelation(Box::new(relation))];
         let change = Change { record: self.record(text, edits), ..Change::default() };
-        self.engine.change(guard, change).await?;
+        self.change(guard, change, context).await?;
         Ok(complete("CREATE VIEW"))
     }
 
@@ -266,15 +292,19 @@ impl Session {
         };
         let mut relation = self.new_relation(text, &create.target, kind, schema);
         relation.dependencies.clone_from(&create.definition.dependencies);
-        let version = relation.version;
+        let (id, version) = (relation.id, relation.version);
         let plan = Arc::new(create.plan.clone());
         let change = Change {
             record: self.record(text, vec![Edit::CreateRelation(Box::new(relation))]),
             plans: BTreeMap::from([(version, plan)]),
             ..Change::default()
         };
-        self.engine.change(guard, change).await?;
-        self.wait_until_live(version, &create.target.name, context).await?;
+        self.unfinished = Some(id);
+        self.change(guard, change, context).await?;
+        // Where this is interrupted, `finish` undoes the creation.
+        let live = self.wait_until_live(version, &create.target.name, context).await;
+        self.unfinished = None;
+        live?;
         Ok(complete("CREATE MATERIALIZED VIEW"))
     }
 
@@ -355,7 +385,7 @@ impl Session {
             }
         }
         let change = Change { record: self.record(text, edits), drops: bases, ..Change::default() };
-        self.engine.change(guard, change).await?;
+        self.change(guard, change, context).await?;
         Ok(complete(drop.tag))
     }
 
@@ -364,6 +394,7 @@ impl Session {
         guard: OwnedMutexGuard<()>,
         text: &str,
         comment: &Comment,
+        context: &ExecuteContext,
     ) -> Result<Outcome, SqlError> {
         let snapshot = self.engine.catalog.snapshot();
         let edit = match &comment.target {
@@ -405,7 +436,7 @@ impl Session {
             }
         };
         let change = Change { record: self.record(text, vec![edit]), ..Change::default() };
-        self.engine.change(guard, change).await?;
+        self.change(guard, change, context).await?;
         Ok(complete("COMMENT"))
     }
 }

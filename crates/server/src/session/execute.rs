@@ -37,7 +37,9 @@ impl Session {
         match &prepared.body {
             Body::Empty => Ok(Outcome::Empty),
             Body::Control(control) => {
-                self.flush(context).await?;
+                if control.waits_for_commits() {
+                    self.flush(context).await?;
+                }
                 control.run(&self.engine, &self.text()).await
             }
             Body::System(query) => {
@@ -87,7 +89,7 @@ impl Session {
         parameters: Vec<ArrayRef>,
         context: &ExecuteContext,
     ) -> Result<Outcome, SqlError> {
-        let (cut, bound) = self.cut_and_bound(prepared, body).await?;
+        let (cut, bound) = self.cut_and_bound(prepared, body, context.is_described).await?;
         match bound.as_ref() {
             Bound::Query(query) => {
                 let reader = self.reader(cut, None, context);
@@ -208,12 +210,12 @@ impl Session {
         let intake = Intake::new(&self.engine, relation, copy.columns.clone())?;
         let append = Append::new(Arc::clone(&self.engine), Arc::clone(relation));
         let transaction = match self.transaction.take() {
-            Some(open) if open.extent == Extent::Block => {
+            Some(open) if open.extent == Extent::Statement => CopyTransaction::Own(Box::new(open)),
+            Some(open) => {
                 let changes = Arc::clone(&open.changes);
                 self.transaction = Some(open);
-                CopyTransaction::Block(changes)
+                CopyTransaction::Shared(changes)
             }
-            Some(open) => CopyTransaction::Own(Box::new(open)),
             None => {
                 return Err(SqlError::new(SqlState::InternalError, "COPY without a transaction"));
             }
@@ -242,7 +244,7 @@ impl Session {
     /// A notice for each view in the query that has rows in error.
     fn warn_of_errors(&self, query: &BoundQuery, reader: &Reader, context: &ExecuteContext) {
         for relation in materialized_views(query) {
-            let Some(contents) = self.engine.store.get(relation.version) else { continue };
+            let Some(contents) = self.engine.view_contents(relation.version) else { continue };
             let count = contents.errors.row_count(reader.cut.at).unwrap_or(0);
             if count > 0 {
                 let message =
@@ -325,8 +327,10 @@ impl Session {
         let types = &prepared.description.parameters;
         let values = self.execute_values(execute, types, context).await?;
         let extent = self.transaction.as_ref().map_or(Extent::Statement, |open| open.extent);
+        // As in PostgreSQL, the columns are those that it had when it was prepared.
+        let context = ExecuteContext { is_described: true, ..context.clone() };
         // EXECUTE of EXECUTE cannot be prepared, so this ends.
-        Box::pin(self.run(&prepared, values, context, extent)).await
+        Box::pin(self.run(&prepared, values, &context, extent)).await
     }
 
     async fn execute_values(
@@ -449,9 +453,7 @@ pub(super) fn rows_outcome(
     tag: &str,
 ) -> Outcome {
     let rows = futures::stream::iter([Ok(rows)]).boxed();
-    // EXPLAIN and SHOW have no number in their tag.
-    let row_count = None;
-    Outcome::Rows { columns, rows, tag: tag.to_owned(), row_count }
+    Outcome::Rows { columns, rows, tag: tag.to_owned(), row_count: None }
 }
 
 /// The end of a statement that changed rows, with RETURNING.

@@ -59,6 +59,9 @@ impl kappa_wire::Session for Session {
     }
 
     async fn finish(&mut self, success: bool) -> Result<(), SqlError> {
+        if !success {
+            self.undo_creation().await;
+        }
         if self.in_block() {
             self.failed |= !success;
             self.note_idle();
@@ -70,6 +73,7 @@ impl kappa_wire::Session for Session {
             }
             _ => Ok(()),
         };
+        self.variables.0.lock().end(success && finished.is_ok());
         self.note_idle();
         finished
     }

@@ -105,7 +105,10 @@ impl Session {
         if self.failed && !ends_block(&statement) {
             return Err(super::handler::failed_block());
         }
-        let snapshot = self.engine.catalog.snapshot();
+        // Where all statements of a transaction read one cut, they mean what they meant there.
+        let fixed = self.transaction.as_ref().and_then(|open| open.cut.as_ref());
+        let fixed = fixed.map(|cut| Arc::clone(&cut.snapshot));
+        let snapshot = fixed.unwrap_or_else(|| self.engine.catalog.snapshot());
         let bound = Arc::new(self.bind(&snapshot, &statement, parameter_oids)?);
         let description = self.description(&bound, &statement)?;
         let key = self.bind_key(&snapshot);
@@ -139,12 +142,14 @@ impl Session {
     /// What the statement means against `snapshot`, bound again if it was bound to something else.
     ///
     /// # Errors
-    /// Of binding; 0A000 if the result would have other columns than the client was told.
+    /// Of binding; 0A000 if the result would have other columns than the client was told
+    /// (`is_described`).
     pub(super) fn bound_to(
         &self,
         prepared: &Prepared,
         body: &StatementBody,
         snapshot: &Arc<Snapshot>,
+        is_described: bool,
     ) -> Result<Arc<Bound>, SqlError> {
         let key = self.bind_key(snapshot);
         let mut newest = body.bound.lock();
@@ -157,7 +162,7 @@ impl Session {
             let columns = description.columns.as_ref()?;
             Some(columns.iter().map(|column| column.sql_type.clone()).collect())
         };
-        if types(&description) != types(&prepared.description) {
+        if is_described && types(&description) != types(&prepared.description) {
             return Err(SqlError::new(
                 SqlState::FeatureNotSupported,
                 "cached plan must not change result type",

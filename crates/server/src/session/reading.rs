@@ -32,11 +32,12 @@ impl Session {
         &mut self,
         prepared: &Prepared,
         body: &StatementBody,
+        is_described: bool,
     ) -> Result<(Cut, Arc<Bound>), SqlError> {
         let may_write = matches!(body.statement, Statement::Insert(_) | Statement::Copy(_));
         if may_write && !self.reads_at_one_boundary() {
             let cut = self.engine.newest_cut(self.read_wait()).await?;
-            let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+            let bound = self.bound_to(prepared, body, &cut.snapshot, is_described)?;
             if reads_nothing(&bound) {
                 self.engine.keep_pace().await;
                 return Ok((cut, bound));
@@ -44,7 +45,7 @@ impl Session {
         }
         let is_fixed = self.transaction.as_ref().is_some_and(|open| open.cut.is_some());
         let cut = self.cut().await?;
-        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        let bound = self.bound_to(prepared, body, &cut.snapshot, is_described)?;
         let mut coming = coming_views(&self.engine, &bound);
         if self.reads_at_one_boundary() {
             let returning = self.engine.returning.iter().copied();
@@ -68,7 +69,7 @@ impl Session {
             open.cut = None;
         }
         let cut = self.cut().await?;
-        let bound = self.bound_to(prepared, body, &cut.snapshot)?;
+        let bound = self.bound_to(prepared, body, &cut.snapshot, is_described)?;
         Ok((cut, bound))
     }
 

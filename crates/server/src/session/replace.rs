@@ -165,7 +165,7 @@ impl Session {
             // Nothing is kept: the new text takes effect at once.
             let edits = job.definitions.into_iter().map(|d| Edit::SetVersion(Box::new(d)));
             let record = self.record(text, edits.collect());
-            engine.change(guard, Change { record, ..Change::default() }).await?;
+            self.change(guard, Change { record, ..Change::default() }, context).await?;
             return Ok(());
         }
         for plan in job.plans.values() {
@@ -186,7 +186,7 @@ impl Session {
         };
         let record = self.record(text, vec![Edit::CreateRebuild(Box::new(started))]);
         let change = Change { record, plans: job.plans, ..Change::default() };
-        engine.change(guard, change).await?;
+        self.change(guard, change, context).await?;
         rebuild::spawn(&engine, id);
         if background {
             return Ok(());

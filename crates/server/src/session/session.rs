@@ -38,6 +38,9 @@ pub struct Session {
     pub(super) transaction: Option<Transaction>,
     /// Whether the block has failed and waits for its end.
     pub(super) failed: bool,
+    /// A view whose creation is logged and waits for its first contents: it goes again if the
+    /// statement fails.
+    pub(super) unfinished: Option<RelationId>,
     /// Statements of PREPARE.
     pub(super) prepared: BTreeMap<String, Arc<Prepared>>,
     pub(super) connections: Arc<Connections>,
@@ -63,6 +66,7 @@ impl Session {
             reported_version,
             transaction: None,
             failed: false,
+            unfinished: None,
             prepared: BTreeMap::new(),
             connections,
             started_micros,
@@ -115,6 +119,7 @@ impl Session {
             let read_only = self.parameter("default_transaction_read_only") == "on";
             let now = self.engine.clock.now_micros();
             self.transaction = Some(Transaction::new(extent, isolation, read_only, now));
+            self.variables.0.lock().begin();
         }
         self.transaction.as_mut().expect("it was made just now")
     }

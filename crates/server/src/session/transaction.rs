@@ -3,7 +3,8 @@
 //! ```text
 //! statement outside a block:  one transaction, committed before the statement answers
 //! BEGIN … COMMIT:             one transaction, one commit of the log
-//! several statements in one simple query: one implicit transaction
+//! several statements in one simple query, or up to Sync: one implicit transaction, up to a COMMIT or
+//!                             ROLLBACK among them; a change of the catalogue commits what is before it
 //! ```
 //! * READ COMMITTED takes a new cut per statement; REPEATABLE READ and SERIALIZABLE keep the first.
 //! * Its own changes of tables are seen by its own statements; views show them after COMMIT.
@@ -43,7 +44,7 @@ pub enum Isolation {
 pub enum Extent {
     /// One statement.
     Statement,
-    /// Several statements of one simple query.
+    /// Several statements of one simple query, or up to Sync.
     Query,
     /// BEGIN.
     Block,

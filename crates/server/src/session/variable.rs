@@ -216,16 +216,17 @@ impl Variables {
 
     /// A transaction block begins.
     pub fn begin(&mut self) {
-        self.saved = Some(self.session.clone());
+        self.saved.get_or_insert_with(|| self.session.clone());
     }
 
     /// The transaction block ends.
     pub fn end(&mut self, committed: bool) {
-        if !self.local.is_empty() || self.saved.is_some() {
+        let undone = self.saved.take().filter(|saved| !committed && *saved != self.session);
+        if !self.local.is_empty() || undone.is_some() {
             self.changed();
         }
         self.local.clear();
-        if let (Some(saved), false) = (self.saved.take(), committed) {
+        if let Some(saved) = undone {
             self.session = saved;
         }
     }

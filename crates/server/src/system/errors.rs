@@ -52,7 +52,7 @@ fn view_errors(
     view: &Relation,
     rows: &mut Vec<Vec<Cell>>,
 ) -> Result<(), SqlError> {
-    let Some(contents) = engine.store.get(view.version) else { return Ok(()) };
+    let Some(contents) = engine.view_contents(view.version) else { return Ok(()) };
     for errors in contents.errors.scan(cut.at, None, &[]).map_err(read_error)? {
         let text = |column: usize, row: usize| {
             Cell::Text(errors.column(column).as_string_view().value(row).to_owned())

@@ -29,7 +29,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
             if !matches!(relation.kind, RelationKind::MaterializedView { .. }) {
                 continue;
             }
-            let Some(contents) = engine.store.get(relation.version) else { continue };
+            let Some(contents) = engine.view_contents(relation.version) else { continue };
             for late in contents.late.scan(cut.at, None, &[]).map_err(read_error)? {
                 let end = late.column(0).as_primitive::<TimestampMicrosecondType>();
                 let at = late.column(1).as_primitive::<TimestampMicrosecondType>();

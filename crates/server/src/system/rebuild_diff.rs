@@ -31,14 +31,9 @@ pub fn schema(snapshot: &Snapshot, view: &str) -> Result<Schema, SqlError> {
 /// 55000 if the shadow is not complete there, or its columns are others than those of the view.
 pub fn rows(engine: &Arc<Engine>, cut: &Cut, view: &str) -> Result<Vec<RecordBatch>, SqlError> {
     let (relation, definition) = find(&cut.snapshot, view)?;
-    engine.check_readable(&relation.name, relation.version, cut.at)?;
-    engine.check_readable(&relation.name, definition.version, cut.at)?;
+    let old = engine.readable(&relation.name, relation.version, cut.at)?;
+    let new = engine.readable(&relation.name, definition.version, cut.at)?;
     let state = |what: &str| SqlError::new(SqlState::ObjectNotInPrerequisiteState, what);
-    let (Some(old), Some(new)) =
-        (engine.store.get(relation.version), engine.store.get(definition.version))
-    else {
-        return Err(state("the versions to compare are gone"));
-    };
     let types = |schema: &Schema| -> Vec<SqlType> {
         schema.columns.iter().map(|column| column.sql_type.clone()).collect()
     };

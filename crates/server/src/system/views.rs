@@ -28,13 +28,12 @@ pub(super) static TABLE: SystemTable = SystemTable {
             if !matches!(relation.kind, RelationKind::MaterializedView { .. }) {
                 continue;
             }
-            let Some(progress) = engine.progress(relation.version) else { continue };
+            let Some(progress) = engine.view_progress(relation.version) else { continue };
             // An idle view is as fresh as the newest boundary: its frontier advances by arithmetic.
             let live = progress.live_from.is_some_and(|from| from <= cut.at);
             let frontier = if live { cut.at } else { progress.frontier };
             let row_count = engine
-                .store
-                .get(relation.version)
+                .view_contents(relation.version)
                 .map_or(0, |contents| contents.rows.row_count(cut.at).unwrap_or(0) as u64);
             rows.push(vec![
                 Cell::Text(super::shown_name(relation)),

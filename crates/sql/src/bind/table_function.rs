@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
+use chrono_tz::Tz;
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_table::generate_series::{GenSeriesArgs, GenerateSeriesTable};
@@ -22,13 +23,16 @@ use kappa_types::{SqlError, SqlState, SqlType};
 use super::Planner;
 use super::context::Purpose;
 use crate::error::{from_datafusion, into_datafusion};
-use crate::function::interval_parts;
+use crate::function::{interval_parts, moved, span_of};
 use crate::parse::{fold, span_position};
 use crate::source::RelationSource;
 use crate::typing::{Conversion, Parameters, typed_null};
 use crate::window_node::WindowNode;
 
 const DAY_MICROS: i64 = 86_400_000_000;
+
+/// Most windows that a row may be in: it is put out once for each of them.
+const WINDOWS_PER_ROW_MAX: i64 = 10_000;
 
 /// Plans functions in FROM.
 pub(super) struct TableFunctions {
@@ -210,18 +214,22 @@ impl TableFunctions {
                 "function generate_series takes two or three arguments",
             ));
         }
-        let is_integer = |arg: &Expr| {
-            matches!(arg, Expr::Literal(value, _) if matches!(
-                value.data_type(),
-                arrow::datatypes::DataType::Int16
-                    | arrow::datatypes::DataType::Int32
-                    | arrow::datatypes::DataType::Int64
-            ))
-        };
-        if args.iter().all(is_integer) {
+        let types: Vec<_> = args.iter().map(literal_type).collect();
+        let is_integer = |t: &DataType| t.is_signed_integer();
+        let is_null = |t: &DataType| *t == DataType::Null;
+        if types.iter().any(is_integer) && types.iter().all(|t| is_integer(t) || is_null(t)) {
             return integers(&args);
         }
-        times(&args)
+        let to = series_type(&types).ok_or_else(wrong_series)?;
+        let types = [&to, &to, &SqlType::Interval];
+        let args: Vec<_> = call
+            .args
+            .iter()
+            .zip(types)
+            .map(|((_, arg), to)| self.constant(arg, Some(to), context))
+            .collect::<Result<_, SqlError>>()?;
+        let is_local = to == SqlType::Timestamptz;
+        times(&args, is_local.then_some(self.planner.function_context().time_zone))
     }
 }
 
@@ -445,6 +453,16 @@ fn window_of(is_hop: bool, micros: &[i64]) -> Result<Window, SqlError> {
         )
         .with_hint("The slide comes first: HOP(table, time_column, slide, size)."));
     }
+    if size / slide > WINDOWS_PER_ROW_MAX {
+        return Err(SqlError::new(
+            SqlState::ProgramLimitExceeded,
+            format!(
+                "each row would be in {} windows, at most {WINDOWS_PER_ROW_MAX} are allowed",
+                size / slide
+            ),
+        )
+        .with_hint("Take a longer slide or a shorter size."));
+    }
     Ok(if is_hop && slide != size {
         let offset_micros = offset.rem_euclid(slide);
         Window::Hop { slide_micros: slide, size_micros: size, offset_micros }
@@ -506,12 +524,7 @@ fn integers(args: &[Expr]) -> Result<LogicalPlan, SqlError> {
     };
     let name = "generate_series";
     let series = match (number(&args[0]), number(&args[1]), args.get(2).map_or(Some(1), number)) {
-        (_, _, Some(0)) => {
-            return Err(SqlError::new(
-                SqlState::InvalidParameterValue,
-                "step size cannot equal zero",
-            ));
-        }
+        (Some(_), Some(_), Some(0)) => return Err(no_step()),
         (Some(start), Some(end), Some(step)) => {
             GenSeriesArgs::Int64Args { start, end, step, include_end: true, name }
         }
@@ -533,34 +546,66 @@ fn integers(args: &[Expr]) -> Result<LogicalPlan, SqlError> {
 /// Most values of a series of times.
 const TIMES_COUNT_MAX: usize = 1_000_000;
 
-/// A series of timestamps.
-fn times(args: &[Expr]) -> Result<LogicalPlan, SqlError> {
-    let wrong = || {
-        SqlError::new(
-            SqlState::UndefinedFunction,
-            "generate_series takes integers, or timestamps and an interval",
-        )
-    };
+/// The type of a constant; NULL without a type is a text that is NULL.
+fn literal_type(constant: &Expr) -> DataType {
+    match constant {
+        Expr::Literal(ScalarValue::Utf8(None) | ScalarValue::Utf8View(None), _) => DataType::Null,
+        Expr::Literal(value, _) => value.data_type(),
+        _ => DataType::Null,
+    }
+}
+
+fn no_step() -> SqlError {
+    SqlError::new(SqlState::InvalidParameterValue, "step size cannot equal zero")
+}
+
+fn wrong_series() -> SqlError {
+    SqlError::new(
+        SqlState::UndefinedFunction,
+        "generate_series takes integers, or timestamps and an interval",
+    )
+}
+
+/// The type of a series of times: dates and literals without a type become what the other bound is,
+/// two dates moments in the session's zone. `None` if these are no arguments of such a series.
+fn series_type(types: &[DataType]) -> Option<SqlType> {
+    let [start, stop, step] = types else { return None };
+    let is_text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::Utf8View | DataType::Null);
+    let is_time = |t: &DataType| matches!(t, DataType::Timestamp(..) | DataType::Date32);
+    let is_step = is_text(step) || matches!(step, DataType::Interval(_));
+    let bounds = [start, stop];
+    if !is_step || !bounds.iter().all(|t| is_time(t) || is_text(t)) {
+        return None;
+    }
+    let has_zone = |t: &&DataType| matches!(t, DataType::Timestamp(_, Some(_)));
+    let has_none = |t: &&DataType| matches!(t, DataType::Timestamp(_, None));
+    if bounds.iter().any(has_zone) {
+        return Some(SqlType::Timestamptz);
+    }
+    if bounds.iter().any(has_none) {
+        return Some(SqlType::Timestamp);
+    }
+    bounds.iter().any(|t| is_time(t)).then_some(SqlType::Timestamptz)
+}
+
+/// A series of timestamps; its steps are those of `+`, in `time_zone` if they are moments.
+fn times(args: &[Expr], time_zone: Option<Tz>) -> Result<LogicalPlan, SqlError> {
     let [
         Expr::Literal(ScalarValue::TimestampMicrosecond(start, zone), _),
         Expr::Literal(ScalarValue::TimestampMicrosecond(stop, _), _),
         Expr::Literal(ScalarValue::IntervalMonthDayNano(step), _),
     ] = args
     else {
-        return Err(wrong());
+        return Err(wrong_series());
     };
     let mut values = Vec::new();
     if let (Some(start), Some(stop), Some(step)) = (start, stop, step) {
-        let mut at = *start;
-        let next = crate::function::moved(at, *step)?;
-        if next == at {
-            return Err(SqlError::new(
-                SqlState::InvalidParameterValue,
-                "step size cannot equal zero",
-            ));
+        let span = span_of(*step);
+        if span == 0 {
+            return Err(no_step());
         }
-        let rises = next > at;
-        while if rises { at <= *stop } else { at >= *stop } {
+        let mut at = *start;
+        while if span > 0 { at <= *stop } else { at >= *stop } {
             if values.len() >= TIMES_COUNT_MAX {
                 return Err(SqlError::new(
                     SqlState::ProgramLimitExceeded,
@@ -568,7 +613,7 @@ fn times(args: &[Expr]) -> Result<LogicalPlan, SqlError> {
                 ));
             }
             values.push(vec![lit(ScalarValue::TimestampMicrosecond(Some(at), zone.clone()))]);
-            at = crate::function::moved(at, *step)?;
+            at = moved(at, *step, time_zone)?;
         }
     }
     let empty = values.is_empty();

@@ -6,8 +6,7 @@
 use arrow::array::ArrayRef;
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{
-    Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
+    Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
 };
 use arrow::error::ArrowError;
 use datafusion::logical_expr::Expr;
@@ -15,7 +14,7 @@ use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::kernel::Arguments;
 use super::rows::{map1, map2};
-use super::{FunctionContext, Kernel, KernelFunction, decimal, interval};
+use super::{FunctionContext, Kernel, KernelFunction, date, decimal, interval};
 use crate::typing::{
     Type, ambiguous_operator, can_coerce_implicitly, common_type, undefined_operator,
 };
@@ -44,9 +43,6 @@ impl Arithmetic {
         )
     }
 }
-
-/// Microseconds of a day.
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// The operator that `op` between two types means.
 ///
@@ -151,12 +147,12 @@ fn temporal(op: &str, left: &SqlType, right: &SqlType) -> Option<Arithmetic> {
     };
     let small = |t: &T| matches!(t, T::SmallInt | T::Integer);
     match (left, op, right) {
-        (T::Date, "+", n) if small(n) => make("+", left, &T::Integer, T::Date, date_plus_days),
-        (n, "+", T::Date) if small(n) => make("+", &T::Integer, right, T::Date, days_plus_date),
-        (T::Date, "-", n) if small(n) => make("-", left, &T::Integer, T::Date, date_minus_days),
-        (T::Date, "-", T::Date) => make("-", left, right, T::Integer, date_minus_date),
-        (T::Date, "+", T::Time) => make("+", left, right, T::Timestamp, date_plus_time),
-        (T::Time, "+", T::Date) => make("+", left, right, T::Timestamp, time_plus_date),
+        (T::Date, "+", n) if small(n) => make("+", left, &T::Integer, T::Date, date::plus_days),
+        (n, "+", T::Date) if small(n) => make("+", &T::Integer, right, T::Date, date::days_plus),
+        (T::Date, "-", n) if small(n) => make("-", left, &T::Integer, T::Date, date::minus_days),
+        (T::Date, "-", T::Date) => make("-", left, right, T::Integer, date::between),
+        (T::Date, "+", T::Time) => make("+", left, right, T::Timestamp, date::plus_time),
+        (T::Time, "+", T::Date) => make("+", left, right, T::Timestamp, date::time_plus),
         (T::Date, "+" | "-", T::Interval) => temporal(op, &T::Timestamp, right),
         (T::Interval, "+", T::Date) => temporal(op, left, &T::Timestamp),
         (T::Timestamp | T::Timestamptz, "+", T::Interval) => {
@@ -175,7 +171,7 @@ fn temporal(op: &str, left: &SqlType, right: &SqlType) -> Option<Arithmetic> {
         (T::Time, "+", T::Interval) => make("+", left, right, T::Time, interval::time_plus),
         (T::Interval, "+", T::Time) => make("+", left, right, T::Time, interval::plus_time),
         (T::Time, "-", T::Interval) => make("-", left, right, T::Time, interval::time_minus),
-        (T::Time, "-", T::Time) => make("-", left, right, T::Interval, time_minus_time),
+        (T::Time, "-", T::Time) => make("-", left, right, T::Interval, date::time_between),
         (T::Interval, "+", T::Interval) => make("+", left, right, T::Interval, interval::add),
         (T::Interval, "-", T::Interval) => make("-", left, right, T::Interval, interval::sub),
         (T::Interval, "*", n) if n.is_numeric() => {
@@ -310,48 +306,6 @@ pub(super) fn float_overflow() -> SqlError {
 /// 22003 for a float too small.
 pub(super) fn float_underflow() -> SqlError {
     SqlError::new(SqlState::NumericValueOutOfRange, "value out of range: underflow")
-}
-
-fn date_plus_days(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<Date32Type, Int32Type, Date32Type>(args, |date, days| {
-        date.checked_add(days).ok_or_else(|| out_of_range(&SqlType::Date))
-    })
-}
-
-fn days_plus_date(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<Int32Type, Date32Type, Date32Type>(args, |days, date| {
-        date.checked_add(days).ok_or_else(|| out_of_range(&SqlType::Date))
-    })
-}
-
-fn date_minus_days(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<Date32Type, Int32Type, Date32Type>(args, |date, days| {
-        date.checked_sub(days).ok_or_else(|| out_of_range(&SqlType::Date))
-    })
-}
-
-fn date_minus_date(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<Date32Type, Date32Type, Int32Type>(args, |a, b| {
-        a.checked_sub(b).ok_or_else(|| out_of_range(&SqlType::Integer))
-    })
-}
-
-fn date_plus_time(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<Date32Type, Time64MicrosecondType, TimestampMicrosecondType>(args, |date, time| {
-        Ok(i64::from(date) * DAY_MICROS + time)
-    })
-}
-
-fn time_plus_date(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<Time64MicrosecondType, Date32Type, TimestampMicrosecondType>(args, |time, date| {
-        Ok(i64::from(date) * DAY_MICROS + time)
-    })
-}
-
-fn time_minus_time(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<Time64MicrosecondType, Time64MicrosecondType, IntervalMonthDayNanoType>(args, |a, b| {
-        Ok(interval::of_micros(a - b))
-    })
 }
 
 /// Prefix minus over integers, floats and intervals.

@@ -11,6 +11,8 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::InList;
 use kappa_types::{SqlError, SqlState, SqlType};
 
+use super::array_size::{position_start, sized};
+use super::array_text::array_to_text;
 use super::entry::Function;
 use super::kernel::Arguments;
 use super::only_element::{ONLY_ELEMENT, only_element};
@@ -143,6 +145,12 @@ pub(super) fn special(
     args: &[Expr],
     schema: &DFSchema,
 ) -> Result<Option<Expr>, SqlError> {
+    if let Some(expr) = array_to_text(resolver, name, args, schema)? {
+        return Ok(Some(expr));
+    }
+    if let Some(expr) = sized(resolver, name, args, schema)? {
+        return Ok(Some(expr));
+    }
     match (name, args) {
         ("array", args) => constructor(resolver, args, schema).map(Some),
         ("subscript", [array, index]) => {
@@ -155,8 +163,7 @@ pub(super) fn special(
                     ),
                 ));
             };
-            let index =
-                resolver.coerce(index.clone(), &SqlType::BigInt, schema, Conversion::Implicit)?;
+            let index = bound(resolver, index, schema)?;
             // Positions count from 1; below is NULL, not from the end.
             let element = expr_fn::array_element(array.clone(), index.clone());
             let one = Expr::Literal(ScalarValue::Int64(Some(1)), None);
@@ -180,7 +187,7 @@ pub(super) fn special(
                 Some(Ok(SqlType::Array(element))) if OF_ELEMENTS.contains(&name) => Some(element),
                 _ => None,
             };
-            let args = args
+            let mut args = args
                 .iter()
                 .map(|arg| match (&element, resolver.type_of(arg, schema)?) {
                     (Some(element), Type::Unknown) => {
@@ -189,6 +196,10 @@ pub(super) fn special(
                     _ => resolver.settle(arg.clone(), schema),
                 })
                 .collect::<Result<Vec<_>, _>>()?;
+            if let ("array_position", [array, _, start]) = (name, args.as_mut_slice()) {
+                let count = cardinality(resolver, array, schema)?;
+                *start = position_start(resolver, start.clone(), count, schema)?;
+            }
             let array = args.first().cloned();
             let result = resolver.foreign(&function, args, schema)?;
             if !COUNTS.contains(&name) {
@@ -206,6 +217,13 @@ pub(super) fn special(
     }
 }
 
+/// A subscript: an integer, as DataFusion takes it.
+fn bound(resolver: &Resolver<'_>, index: &Expr, schema: &DFSchema) -> Result<Expr, SqlError> {
+    let index = resolver.coerce(index.clone(), &SqlType::BigInt, schema, Conversion::Implicit)?;
+    let index = resolver.coerce(index, &SqlType::Integer, schema, Conversion::Explicit)?;
+    resolver.coerce(index, &SqlType::BigInt, schema, Conversion::Implicit)
+}
+
 /// The elements from `low` to `high`, counted from 1; DataFusion counts negative bounds from the end.
 fn slice(
     resolver: &Resolver<'_>,
@@ -216,10 +234,9 @@ fn slice(
     let Some(function) = resolver.foreign_function("array_slice") else {
         return Err(super::undefined_function("array_slice", &[]));
     };
-    let bound = |(expr, least): (&Expr, i64)| {
+    let bounded = |(expr, least): (&Expr, i64)| -> Result<Expr, SqlError> {
         let least = Expr::Literal(ScalarValue::Int64(Some(least)), None);
-        let number =
-            resolver.coerce(expr.clone(), &SqlType::BigInt, schema, Conversion::Implicit)?;
+        let number = bound(resolver, expr, schema)?;
         Ok(Expr::Case(datafusion::logical_expr::expr::Case {
             expr: None,
             when_then_expr: vec![(Box::new(number.clone().lt(least.clone())), Box::new(least))],
@@ -227,7 +244,7 @@ fn slice(
         }))
     };
     let [low, high] = bounds;
-    let args = [bound((low, 1))?, bound((high, 0))?];
+    let args = [bounded((low, 1))?, bounded((high, 0))?];
     let array = resolver.settle(array.clone(), schema)?;
     resolver.foreign(&function, std::iter::once(array).chain(args).collect(), schema)
 }
@@ -334,6 +351,7 @@ pub(crate) fn quantified(
     if let (false, "=", Expr::Literal(ScalarValue::List(list), _)) = (all, op, &right)
         && list.len() == 1
         && list.is_valid(0)
+        && !list.value(0).is_empty()
     {
         // A list that is known is an IN list, which the optimizer understands.
         let values = list.value(0);
@@ -401,10 +419,11 @@ fn compare(args: &Arguments<'_>, comparison: Comparison) -> Result<ArrayRef, Sql
     let equal = comparison(&left?, &right?).map_err(convert)?;
     let mut builder = BooleanBuilder::with_capacity(list.len());
     for row in 0..list.len() {
-        if args.any_null(row) {
+        if list.is_null(row) {
             builder.append_null();
             continue;
         }
+        // NULL compares to NULL with each element, and to nothing if there is none.
         let range = (offsets[row] as usize - first)..(offsets[row + 1] as usize - first);
         let found = range.clone().any(|i| equal.is_valid(i) && equal.value(i));
         let unsure = range.into_iter().any(|i| equal.is_null(i));

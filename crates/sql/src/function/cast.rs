@@ -9,14 +9,17 @@ use arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
+use chrono_tz::Tz;
 use datafusion::logical_expr::Expr;
-use kappa_types::text::{ColumnFormatter, ColumnParser, canonical, offset_at_local, offset_at_utc};
+use kappa_types::text::{ColumnFormatter, ColumnParser, Zone, canonical};
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::arithmetic::{float_overflow, out_of_range};
+use super::datetime_range::{date_of, is_infinite_timestamp, midnight_of};
 use super::decimal::{of_double, of_real, rescale, scale_of, to_double};
 use super::kernel::Arguments;
-use super::rows::{map1, rows};
+use super::local_time::LocalTime;
+use super::rows::{map1, rows, rows_opt};
 use super::{FunctionContext, Kernel, KernelFunction, interval};
 use crate::typing::{Conversion, Family, Type, can_coerce_implicitly, family};
 
@@ -325,40 +328,39 @@ fn numeric_overflow(precision: u8, scale: i8) -> SqlError {
 fn times(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     use SqlType as T;
     let zone = args.context.time_zone;
-    let to_local = |t: i64| t + i64::from(offset_at_utc(zone, t)) * 1_000_000;
-    let to_utc = |t: i64| t - i64::from(offset_at_local(zone, t)) * 1_000_000;
-    let infinite = |t: i64| t == i64::MAX || t == i64::MIN;
-    let keep = |t: i64, f: &dyn Fn(i64) -> i64| if infinite(t) { t } else { f(t) };
-    let date_of = |t: i64| match t {
+    let to_local = |t: i64| LocalTime::at(t, zone).instant(Zone::Fixed(0));
+    let to_utc = |t: i64| LocalTime::at_offset(t, 0).instant(Zone::Named(zone));
+    let finite = |t: i64| (!is_infinite_timestamp(t)).then_some(t);
+    let date_of = |t: i64, day: i64| match t {
         i64::MAX => Ok(i32::MAX),
         i64::MIN => Ok(i32::MIN),
-        t => i32::try_from(t.div_euclid(DAY_MICROS)).map_err(|_| out_of_range(&T::Date)),
+        _ => date_of(day),
     };
     type Micros = TimestampMicrosecondType;
     match (&args.types[0], args.returns) {
-        (T::Timestamp, T::Timestamptz) => map1::<Micros, Micros>(args, |t| Ok(keep(t, &to_utc))),
-        (T::Timestamptz, T::Timestamp) => map1::<Micros, Micros>(args, |t| Ok(keep(t, &to_local))),
-        (T::Date, T::Timestamp | T::Timestamptz) => map1::<Date32Type, Micros>(args, |day| {
-            let with_zone = *args.returns == T::Timestamptz;
-            match day {
-                i32::MAX => Ok(i64::MAX),
-                i32::MIN => Ok(i64::MIN),
-                day => {
-                    let local = i64::from(day).checked_mul(DAY_MICROS);
-                    let local = local.ok_or_else(|| out_of_range(&T::Timestamp))?;
-                    Ok(if with_zone { to_utc(local) } else { local })
-                }
-            }
+        (T::Timestamp, T::Timestamptz) => {
+            map1::<Micros, Micros>(args, |t| finite(t).map_or(Ok(t), to_utc))
+        }
+        (T::Timestamptz, T::Timestamp) => {
+            map1::<Micros, Micros>(args, |t| finite(t).map_or(Ok(t), to_local))
+        }
+        (T::Date, T::Timestamp) => map1::<Date32Type, Micros>(args, midnight_of),
+        (T::Date, T::Timestamptz) => map1::<Date32Type, Micros>(args, |day| {
+            let midnight = midnight_of(day)?;
+            finite(midnight).map_or(Ok(midnight), to_utc)
         }),
-        (T::Timestamp, T::Date) => map1::<Micros, Date32Type>(args, date_of),
+        (T::Timestamp, T::Date) => {
+            map1::<Micros, Date32Type>(args, |t| date_of(t, LocalTime::at(t, Tz::UTC).day))
+        }
         (T::Timestamptz, T::Date) => {
-            map1::<Micros, Date32Type>(args, |t| date_of(keep(t, &to_local)))
+            map1::<Micros, Date32Type>(args, |t| date_of(t, LocalTime::at(t, zone).day))
         }
-        (T::Timestamp, T::Time) => {
-            map1::<Micros, Time64MicrosecondType>(args, |t| Ok(t.rem_euclid(DAY_MICROS)))
-        }
-        (T::Timestamptz, T::Time) => {
-            map1::<Micros, Time64MicrosecondType>(args, |t| Ok(to_local(t).rem_euclid(DAY_MICROS)))
+        (T::Timestamp | T::Timestamptz, T::Time) => {
+            let zone = if args.types[0] == T::Timestamptz { zone } else { Tz::UTC };
+            let times = args.primitive::<Micros>(0);
+            rows_opt::<Time64MicrosecondType>(args, |row| {
+                Ok(finite(times.value(row)).map(|t| LocalTime::at(t, zone).time))
+            })
         }
         (T::Time, T::Interval) => {
             map1::<Time64MicrosecondType, IntervalMonthDayNanoType>(args, |t| {

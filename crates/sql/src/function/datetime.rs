@@ -1,25 +1,29 @@
-//! Dates and times: parts, truncation, bins, zones.
+//! Dates and times: truncation, bins, zones, and times from their parts; fields are in
+//! [`super::datetime_field`].
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
-    Date32Type, Decimal128Type, Float64Type, Int32Type, IntervalMonthDayNanoType,
-    Time64MicrosecondType, TimestampMicrosecondType,
+    Date32Type, Float64Type, Int32Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    TimestampMicrosecondType,
 };
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
-use kappa_types::text::{
-    Civil, Zone, civil_from_days, days_from_civil, days_in_month, offset_at_local, offset_at_utc,
-};
+use kappa_types::text::{Civil, Zone, civil_from_days, days_from_civil, days_in_month};
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::arithmetic::out_of_range;
+use super::datetime_field::{
+    date_part, extract, extract_type, unit, unknown_or_unsupported, weekday,
+};
+use super::datetime_range::{date_of, is_infinite_timestamp, timestamp_of};
 use super::entry::Function;
+use super::interval::DAY_MICROS;
 use super::kernel::Arguments;
+use super::local_time::{LocalTime, offset_at};
 use super::rows::{map2, rows};
 use super::{FunctionContext, Kernel, KernelFunction, interval_parts};
 
-const DAY_MICROS: i64 = 86_400_000_000;
 const SECOND_MICROS: i64 = 1_000_000;
 
 const TEXT: SqlType = SqlType::Text;
@@ -142,288 +146,39 @@ fn of_parts() -> Vec<Function> {
     ]
 }
 
-/// A value taken apart on the local calendar.
-struct Parts {
-    civil: Civil,
-    day: i64,
-    time: i64,
-    /// Microseconds since the epoch, for `epoch`.
-    instant: i64,
-    zone_seconds: i32,
-}
-
-fn parts_of(args: &Arguments<'_>, value: i64, zone: Option<Tz>) -> Parts {
-    let offset = zone.map_or(0, |zone| offset_at_utc(zone, value));
-    let local = value + i64::from(offset) * SECOND_MICROS;
-    let day = local.div_euclid(DAY_MICROS);
-    let _ = args;
-    Parts {
-        civil: civil_from_days(day),
-        day,
-        time: local.rem_euclid(DAY_MICROS),
-        instant: value,
-        zone_seconds: offset,
-    }
-}
-
-/// Monday is 0.
-const fn weekday(day: i64) -> i64 {
-    (day + 3).rem_euclid(7)
-}
-
-/// ISO year and week.
-pub(super) fn iso_week(day: i64) -> (i64, i64) {
-    let thursday = day - weekday(day) + 3;
-    let year = civil_from_days(thursday).year;
-    let first = days_from_civil(Civil { year, month: 1, day: 1 });
-    (year, (thursday - first) / 7 + 1)
-}
-
-/// The unit of a field name, in PostgreSQL's spellings.
-fn unit(name: &str) -> String {
-    let lower = name.trim().to_ascii_lowercase();
-    let unit = match lower.as_str() {
-        "us" | "usec" | "usecs" | "useconds" | "microsecond" => "microseconds",
-        "ms" | "msec" | "msecs" | "mseconds" | "millisecond" => "milliseconds",
-        "s" | "sec" | "secs" | "seconds" => "second",
-        "m" | "min" | "mins" | "minutes" => "minute",
-        "h" | "hr" | "hrs" | "hours" => "hour",
-        "d" | "days" => "day",
-        "w" | "weeks" => "week",
-        "mon" | "mons" | "months" => "month",
-        "qtr" | "quarters" => "quarter",
-        "y" | "yr" | "yrs" | "years" => "year",
-        "dec" | "decs" | "decades" => "decade",
-        "c" | "cent" | "centuries" => "century",
-        "mil" | "mils" | "millennia" => "millennium",
-        other => other,
-    };
-    unit.to_owned()
-}
-
-fn unknown_unit(name: &str, sql_type: &SqlType) -> SqlError {
-    SqlError::new(
-        SqlState::InvalidParameterValue,
-        format!("unit \"{name}\" not recognized for type {}", sql_type.name()),
-    )
-}
-
-fn unsupported_unit(name: &str, sql_type: &SqlType) -> SqlError {
-    SqlError::new(
-        SqlState::FeatureNotSupported,
-        format!("unit \"{name}\" not supported for type {}", sql_type.name()),
-    )
-}
-
-/// The scale of EXTRACT is that of the field.
-fn extract_type(_: &[SqlType], constants: &[Option<ScalarValue>]) -> SqlType {
-    let field = match constants.first() {
-        Some(Some(ScalarValue::Utf8View(Some(field)) | ScalarValue::Utf8(Some(field)))) => {
-            unit(field)
-        }
-        _ => return SqlType::Numeric(Some((38, 6))),
-    };
-    let scale = match field.as_str() {
-        "second" | "epoch" => 6,
-        "milliseconds" => 3,
-        "julian" => return SqlType::Numeric(None),
-        _ => 0,
-    };
-    SqlType::Numeric(Some((38, scale)))
-}
-
-/// Value and scale of a field.
-fn field_of(args: &Arguments<'_>, row: usize) -> Result<(i128, i8), SqlError> {
-    let sql_type = &args.types[1];
-    let name = args.text(0).value(row);
-    let field = unit(name);
-    match sql_type {
-        SqlType::Interval => {
-            let value = args.primitive::<IntervalMonthDayNanoType>(1).value(row);
-            interval_field(name, &field, interval_parts(value))
-        }
-        SqlType::Time => {
-            let time = args.primitive::<Time64MicrosecondType>(1).value(row);
-            match time_field(&field, time) {
-                Some(value) => Ok(value),
-                None if field == "epoch" => Ok((i128::from(time), 6)),
-                None => Err(unknown_or_unsupported(name, &field, sql_type)),
-            }
-        }
-        SqlType::Date => {
-            let day = i64::from(args.primitive::<Date32Type>(1).value(row));
-            let parts = parts_of(args, day * DAY_MICROS, None);
-            if time_field(&field, 0).is_some() {
-                return Err(unsupported_unit(name, sql_type));
-            }
-            calendar_field(name, &field, &parts, sql_type)
-        }
-        _ => {
-            let zone = (*sql_type == TIMESTAMPTZ).then_some(args.context.time_zone);
-            let parts = parts_of(args, args.primitive::<Micros>(1).value(row), zone);
-            match time_field(&field, parts.time) {
-                Some(value) => Ok(value),
-                None => calendar_field(name, &field, &parts, sql_type),
-            }
-        }
-    }
-}
-
-fn unknown_or_unsupported(name: &str, field: &str, sql_type: &SqlType) -> SqlError {
-    let known = [
-        "year",
-        "month",
-        "day",
-        "week",
-        "quarter",
-        "decade",
-        "century",
-        "millennium",
-        "dow",
-        "doy",
-        "isodow",
-        "isoyear",
-        "julian",
-        "timezone",
-        "timezone_hour",
-        "timezone_minute",
-    ];
-    if known.contains(&field) {
-        unsupported_unit(name, sql_type)
-    } else {
-        unknown_unit(name, sql_type)
-    }
-}
-
-fn time_field(field: &str, time: i64) -> Option<(i128, i8)> {
-    let seconds = i128::from(time.rem_euclid(60 * SECOND_MICROS));
+/// Microseconds of the units that are cut from the time of day.
+fn unit_micros(field: &str) -> Option<i64> {
     Some(match field {
-        "hour" => (i128::from(time / (3600 * SECOND_MICROS)), 0),
-        "minute" => (i128::from(time / (60 * SECOND_MICROS) % 60), 0),
-        "second" => (seconds, 6),
-        "milliseconds" => (seconds, 3),
-        "microseconds" => (seconds, 0),
+        "microseconds" => 1,
+        "milliseconds" => 1000,
+        "second" => SECOND_MICROS,
+        "minute" => 60 * SECOND_MICROS,
+        "hour" => 3600 * SECOND_MICROS,
         _ => return None,
     })
 }
 
-fn calendar_field(
-    name: &str,
-    field: &str,
-    parts: &Parts,
-    sql_type: &SqlType,
-) -> Result<(i128, i8), SqlError> {
-    let year = parts.civil.year;
-    // There is no year 0: 1 BC comes before 1 AD.
-    let shown = if year > 0 { year } else { year - 1 };
-    let group = |size: i64| {
-        if year > 0 { (year + size - 1) / size } else { -((size - (year - 1) - 1) / size) }
-    };
-    let first = days_from_civil(Civil { year, month: 1, day: 1 });
-    let value = match field {
-        "year" => shown,
-        "month" => i64::from(parts.civil.month),
-        "day" => i64::from(parts.civil.day),
-        "quarter" => (i64::from(parts.civil.month) - 1) / 3 + 1,
-        "week" => iso_week(parts.day).1,
-        "isoyear" => {
-            let year = iso_week(parts.day).0;
-            if year > 0 { year } else { year - 1 }
-        }
-        "decade" => year.div_euclid(10),
-        "century" => group(100),
-        "millennium" => group(1000),
-        "dow" => (weekday(parts.day) + 1) % 7,
-        "isodow" => weekday(parts.day) + 1,
-        "doy" => parts.day - first + 1,
-        "epoch" => return Ok((i128::from(parts.instant), 6)),
-        "julian" if parts.time == 0 => parts.day + 2_440_588,
-        "julian" => {
-            let whole = i128::from(parts.day + 2_440_588) * 10_i128.pow(16);
-            let part = i128::from(parts.time) * 10_i128.pow(16) / i128::from(DAY_MICROS);
-            return Ok((whole + part, 16));
-        }
-        "timezone" | "timezone_hour" | "timezone_minute" if *sql_type == TIMESTAMPTZ => {
-            let seconds = i64::from(parts.zone_seconds);
-            match field {
-                "timezone" => seconds,
-                "timezone_hour" => seconds / 3600,
-                _ => seconds / 60 % 60,
-            }
-        }
-        _ => return Err(unknown_or_unsupported(name, field, sql_type)),
-    };
-    Ok((i128::from(value), 0))
-}
-
-fn interval_field(
-    name: &str,
-    field: &str,
-    (months, days, micros): (i32, i32, i64),
-) -> Result<(i128, i8), SqlError> {
-    let years = i64::from(months / 12);
-    let value = match field {
-        "year" => years,
-        "month" => i64::from(months % 12),
-        "quarter" => i64::from(months % 12) / 3 + 1,
-        "day" => i64::from(days),
-        "decade" => years / 10,
-        "century" => years / 100,
-        "millennium" => years / 1000,
-        "hour" => micros / (3600 * SECOND_MICROS),
-        "minute" => micros / (60 * SECOND_MICROS) % 60,
-        "second" => return Ok((i128::from(micros % (60 * SECOND_MICROS)), 6)),
-        "milliseconds" => return Ok((i128::from(micros % (60 * SECOND_MICROS)), 3)),
-        "microseconds" => micros % (60 * SECOND_MICROS),
-        "epoch" => {
-            // A year is 365.25 days, a month 30.
-            let day = i128::from(DAY_MICROS);
-            let years = i128::from(months / 12) * (365 * day + day / 4);
-            let rest = i128::from(months % 12) * 30 * day + i128::from(days) * day;
-            return Ok((years + rest + i128::from(micros), 6));
-        }
-        _ => return Err(unknown_or_unsupported(name, field, &INTERVAL)),
-    };
-    Ok((i128::from(value), 0))
-}
-
-fn extract(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    let to = super::decimal::scale_of(args.returns);
-    rows::<Decimal128Type>(args, |row| {
-        let (value, scale) = field_of(args, row)?;
-        super::decimal::rescale(value, scale, to)
-    })
-}
-
-fn date_part(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    rows::<Float64Type>(args, |row| {
-        let (value, scale) = field_of(args, row)?;
-        Ok(super::decimal::to_double(value, scale))
-    })
-}
-
-/// A local time cut to its unit.
-fn truncated(name: &str, local: i64, sql_type: &SqlType) -> Result<i64, SqlError> {
-    let field = unit(name);
-    let day = local.div_euclid(DAY_MICROS);
-    let step = match field.as_str() {
-        "microseconds" => Some(1),
-        "milliseconds" => Some(1000),
-        "second" => Some(SECOND_MICROS),
-        "minute" => Some(60 * SECOND_MICROS),
-        "hour" => Some(3600 * SECOND_MICROS),
-        "day" => Some(DAY_MICROS),
-        _ => None,
-    };
-    if let Some(step) = step {
-        return Ok(local - local.rem_euclid(step));
+/// A time in a zone cut to its unit. A part of a day stays at the offset it is at, so that an hour
+/// that the clock repeats is cut to itself.
+fn truncated(name: &str, value: i64, zone: Zone, sql_type: &SqlType) -> Result<i64, SqlError> {
+    if is_infinite_timestamp(value) {
+        return Ok(value);
     }
+    let field = unit(name);
+    let offset = offset_at(zone, value);
+    let local = LocalTime::at_offset(value, offset);
+    if let Some(step) = unit_micros(&field) {
+        let time = local.time - local.time % step;
+        return LocalTime { time, ..local }.instant_at_offset(offset);
+    }
+    let day = local.day;
     let civil = civil_from_days(day);
-    let first = |year: i64, month: u32| days_from_civil(Civil { year, month, day: 1 }) * DAY_MICROS;
+    let first = |year: i64, month: u32| days_from_civil(Civil { year, month, day: 1 });
     // The first year of the group of `size` years that holds the year, counted from year 1.
     let group = |size: i64| (civil.year - 1).div_euclid(size) * size + 1;
-    Ok(match field.as_str() {
-        "week" => (day - weekday(day)) * DAY_MICROS,
+    let day = match field.as_str() {
+        "day" => day,
+        "week" => day - weekday(day),
         "month" => first(civil.year, civil.month),
         "quarter" => first(civil.year, (civil.month - 1) / 3 * 3 + 1),
         "year" => first(civil.year, 1),
@@ -434,30 +189,14 @@ fn truncated(name: &str, local: i64, sql_type: &SqlType) -> Result<i64, SqlError
             let error = unknown_or_unsupported(name, &field, sql_type);
             return Err(error);
         }
-    })
-}
-
-fn truncated_in(name: &str, value: i64, zone: Zone, sql_type: &SqlType) -> Result<i64, SqlError> {
-    if value == i64::MAX || value == i64::MIN {
-        return Ok(value);
-    }
-    let Zone::Named(zone) = zone else {
-        let offset = i64::from(zone.offset_at_local(value)) * SECOND_MICROS;
-        return Ok(truncated(name, value + offset, sql_type)? - offset);
     };
-    let local = value + i64::from(offset_at_utc(zone, value)) * SECOND_MICROS;
-    let cut = truncated(name, local, sql_type)?;
-    Ok(cut - i64::from(offset_at_local(zone, cut)) * SECOND_MICROS)
+    LocalTime { day, time: 0 }.instant(zone)
 }
 
 fn date_trunc(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let (names, values) = (args.text(0), args.primitive::<Micros>(1));
     rows::<Micros>(args, |row| {
-        let (name, value) = (names.value(row), values.value(row));
-        if value == i64::MAX || value == i64::MIN {
-            return Ok(value);
-        }
-        truncated(name, value, args.returns)
+        truncated(names.value(row), values.value(row), Zone::Fixed(0), args.returns)
     })
 }
 
@@ -479,7 +218,7 @@ fn trunc_in_zone(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let (names, values, zones) = (args.text(0), args.primitive::<Micros>(1), args.text(2));
     rows::<Micros>(args, |row| {
         let zone = zone_named(zones.value(row))?;
-        truncated_in(names.value(row), values.value(row), zone, args.returns)
+        truncated(names.value(row), values.value(row), zone, args.returns)
     })
 }
 
@@ -512,7 +251,7 @@ fn trunc_interval(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
 }
 
 /// The length of a bin, which may not hold months.
-fn stride(value: arrow::datatypes::IntervalMonthDayNano) -> Result<i64, SqlError> {
+fn stride(value: IntervalMonthDayNano) -> Result<i64, SqlError> {
     let (months, days, micros) = interval_parts(value);
     if months != 0 {
         return Err(SqlError::new(
@@ -530,47 +269,50 @@ fn stride(value: arrow::datatypes::IntervalMonthDayNano) -> Result<i64, SqlError
     }
 }
 
-fn binned(stride: i64, value: i64, origin: i64) -> Result<i64, SqlError> {
-    if value == i64::MAX || value == i64::MIN {
+/// The start of the bin that holds a time; an infinite time is in no other than itself.
+fn binned(by: IntervalMonthDayNano, value: i64, origin: i64) -> Result<i64, SqlError> {
+    if is_infinite_timestamp(value) {
         return Ok(value);
     }
-    let overflow = || out_of_range(&TIMESTAMP);
-    let distance = value.checked_sub(origin).ok_or_else(overflow)?;
-    value.checked_sub(distance.rem_euclid(stride)).ok_or_else(overflow)
+    if is_infinite_timestamp(origin) {
+        return Err(SqlError::new(SqlState::DatetimeFieldOverflow, "origin out of range"));
+    }
+    let stride = i128::from(stride(by)?);
+    let distance = i128::from(value) - i128::from(origin);
+    timestamp_of(i128::from(value) - distance.rem_euclid(stride))
 }
 
 fn date_bin(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let strides = args.primitive::<IntervalMonthDayNanoType>(0);
     let (values, origins) = (args.primitive::<Micros>(1), args.primitive::<Micros>(2));
-    rows::<Micros>(args, |row| {
-        binned(stride(strides.value(row))?, values.value(row), origins.value(row))
-    })
+    rows::<Micros>(args, |row| binned(strides.value(row), values.value(row), origins.value(row)))
 }
 
 /// As date_bin from the epoch.
 fn time_bucket(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    map2::<IntervalMonthDayNanoType, Micros, Micros>(args, |by, value| {
-        binned(stride(by)?, value, 0)
-    })
+    map2::<IntervalMonthDayNanoType, Micros, Micros>(args, |by, value| binned(by, value, 0))
 }
 
 /// The difference in years, months, days and time.
 fn age(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    let zone = (args.types[0] == TIMESTAMPTZ).then_some(args.context.time_zone);
+    let zone = if args.types[0] == TIMESTAMPTZ { args.context.time_zone } else { Tz::UTC };
     map2::<Micros, Micros, IntervalMonthDayNanoType>(args, |left, right| {
+        if is_infinite_timestamp(left) || is_infinite_timestamp(right) {
+            return Err(out_of_range(&TIMESTAMP));
+        }
         let negative = left < right;
         let (later, earlier) = if negative { (right, left) } else { (left, right) };
-        let (a, b) = (parts_of(args, later, zone), parts_of(args, earlier, zone));
-        let mut months = (a.civil.year - b.civil.year) * 12 + i64::from(a.civil.month)
-            - i64::from(b.civil.month);
-        let mut days = i64::from(a.civil.day) - i64::from(b.civil.day);
+        let (a, b) = (LocalTime::at(later, zone), LocalTime::at(earlier, zone));
+        let (to, from) = (civil_from_days(a.day), civil_from_days(b.day));
+        let mut months = (to.year - from.year) * 12 + i64::from(to.month) - i64::from(from.month);
+        let mut days = i64::from(to.day) - i64::from(from.day);
         let mut time = a.time - b.time;
         if time < 0 {
             time += DAY_MICROS;
             days -= 1;
         }
         if days < 0 {
-            days += i64::from(days_in_month(b.civil.year, b.civil.month));
+            days += i64::from(days_in_month(from.year, from.month));
             months -= 1;
         }
         let sign = if negative { -1 } else { 1 };
@@ -592,25 +334,27 @@ fn zone_named(name: &str) -> Result<Zone, SqlError> {
 
 fn zone_to_utc(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let (zones, values) = (args.text(0), args.primitive::<Micros>(1));
-    rows::<Micros>(args, |row| {
-        let value = values.value(row);
-        let offset = zone_named(zones.value(row))?.offset_at_local(value);
-        Ok(value - i64::from(offset) * SECOND_MICROS)
+    rows::<Micros>(args, |row| match values.value(row) {
+        value if is_infinite_timestamp(value) => Ok(value),
+        value => LocalTime::at_offset(value, 0).instant(zone_named(zones.value(row))?),
     })
 }
 
 fn zone_to_local(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let (zones, values) = (args.text(0), args.primitive::<Micros>(1));
-    rows::<Micros>(args, |row| {
-        let value = values.value(row);
-        let offset = match zone_named(zones.value(row))? {
-            Zone::Named(zone) => offset_at_utc(zone, value),
-            fixed => fixed.offset_at_local(value),
-        };
-        Ok(value + i64::from(offset) * SECOND_MICROS)
+    rows::<Micros>(args, |row| match values.value(row) {
+        value if is_infinite_timestamp(value) => Ok(value),
+        value => {
+            let offset = offset_at(zone_named(zones.value(row))?, value);
+            LocalTime::at_offset(value, offset).instant_at_offset(0)
+        }
     })
 }
 
+/// Seconds from 1970-01-01 to 2000-01-01, from which PostgreSQL counts.
+const POSTGRES_EPOCH_SECONDS: i64 = 946_684_800;
+
+/// to_timestamp of a double.
 pub(super) fn seconds_to_timestamp(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let seconds = args.primitive::<Float64Type>(0);
     rows::<Micros>(args, |row| {
@@ -618,11 +362,12 @@ pub(super) fn seconds_to_timestamp(args: &Arguments<'_>) -> Result<ArrayRef, Sql
         if seconds.is_infinite() {
             return Ok(if seconds > 0.0 { i64::MAX } else { i64::MIN });
         }
-        let micros = (seconds * 1e6).round_ties_even();
-        if micros.is_nan() || micros.abs() >= 9.2e18 {
-            return Err(out_of_range(&TIMESTAMP));
+        if seconds.is_nan() {
+            return Err(SqlError::new(SqlState::DatetimeFieldOverflow, "timestamp cannot be NaN"));
         }
-        Ok(micros as i64)
+        // In PostgreSQL's order, so that the last digit is the same; the cast keeps to i128's range.
+        let micros = ((seconds - POSTGRES_EPOCH_SECONDS as f64) * 1e6).round_ties_even() as i128;
+        timestamp_of(micros.saturating_add(i128::from(POSTGRES_EPOCH_SECONDS * SECOND_MICROS)))
     })
 }
 
@@ -651,7 +396,7 @@ fn make_date(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let part = |index: usize, row: usize| args.primitive::<Int32Type>(index).value(row);
     rows::<Date32Type>(args, |row| {
         let day = day_of(part(0, row), part(1, row), part(2, row))?;
-        i32::try_from(day).map_err(|_| out_of_range(&SqlType::Date))
+        date_of(day)
     })
 }
 
@@ -661,17 +406,19 @@ fn make_timestamp(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
         let day = day_of(part(0, row), part(1, row), part(2, row))?;
         let (hour, minute) = (part(3, row), part(4, row));
         let seconds = args.primitive::<Float64Type>(5).value(row);
-        if !(0..=24).contains(&hour)
-            || !(0..60).contains(&minute)
-            || !(0.0..=60.0).contains(&seconds)
-        {
+        let time = (i64::from(hour) * 3600 + i64::from(minute) * 60) * SECOND_MICROS;
+        let rest = (seconds * 1e6).round_ties_even();
+        // The 60th second and the 24th hour are the beginning of the next.
+        let is_time = (0..=24).contains(&hour)
+            && (0..60).contains(&minute)
+            && (0.0..=60e6).contains(&rest)
+            && time + rest as i64 <= DAY_MICROS;
+        if !is_time {
             return Err(SqlError::new(
                 SqlState::DatetimeFieldOverflow,
                 format!("time field value out of range: {hour}:{minute:02}:{seconds:02}"),
             ));
         }
-        let time = (i64::from(hour) * 3600 + i64::from(minute) * 60) * SECOND_MICROS
-            + (seconds * 1e6).round_ties_even() as i64;
-        Ok(day * DAY_MICROS + time)
+        timestamp_of(i128::from(day) * i128::from(DAY_MICROS) + i128::from(time + rest as i64))
     })
 }

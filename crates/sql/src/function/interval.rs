@@ -11,13 +11,13 @@ use arrow::datatypes::{
 };
 use chrono_tz::Tz;
 use datafusion::logical_expr::Expr;
-use kappa_types::text::{
-    Civil, civil_from_days, days_from_civil, days_in_month, offset_at_local, offset_at_utc,
-};
-use kappa_types::{SqlError, SqlType};
+use kappa_types::text::{Civil, Zone, civil_from_days, days_from_civil, days_in_month};
+use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::arithmetic::{division_by_zero, out_of_range};
+use super::datetime_range::{is_infinite_timestamp, timestamp_of};
 use super::kernel::Arguments;
+use super::local_time::LocalTime;
 use super::rows::{map1, map2};
 use super::{FunctionContext, Kernel, KernelFunction};
 
@@ -47,7 +47,8 @@ fn span_micros(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     map1::<IntervalMonthDayNanoType, Decimal128Type>(args, |value| Ok(span_of(value)))
 }
 
-pub(super) fn span_of(value: IntervalMonthDayNano) -> i128 {
+/// The length of an interval in microseconds.
+pub(crate) fn span_of(value: IntervalMonthDayNano) -> i128 {
     let (months, days, micros) = interval_parts(value);
     let days = i128::from(months) * 30 + i128::from(days);
     days * i128::from(DAY_MICROS) + i128::from(micros)
@@ -102,38 +103,30 @@ pub(super) fn negated(value: IntervalMonthDayNano) -> Result<IntervalMonthDayNan
 }
 
 /// A timestamp moved by an interval: months first, then days, then time. Months and days are those
-/// of the local calendar of `zone`.
-pub(super) fn moved(
+/// of the local calendar of `zone`, and so is each step: a time that the clock skips is moved on
+/// before the next.
+pub(crate) fn moved(
     micros: i64,
     by: IntervalMonthDayNano,
     zone: Option<Tz>,
 ) -> Result<i64, SqlError> {
-    let overflow = || out_of_range(&SqlType::Timestamp);
-    if micros == i64::MAX || micros == i64::MIN {
+    if is_infinite_timestamp(micros) {
         return Ok(micros);
     }
+    let zone = zone.unwrap_or(Tz::UTC);
     let (months, days, span) = interval_parts(by);
     let mut moved = micros;
-    if months != 0 || days != 0 {
-        let zone = zone.filter(|zone| *zone != Tz::UTC);
-        let local = match zone {
-            Some(zone) => moved + i64::from(offset_at_utc(zone, moved)) * 1_000_000,
-            None => moved,
-        };
-        let mut day = local.div_euclid(DAY_MICROS);
-        let time = local.rem_euclid(DAY_MICROS);
-        if months != 0 {
-            day = add_months(day, i64::from(months));
-        }
-        day += i64::from(days);
-        let local = day.checked_mul(DAY_MICROS).and_then(|d| d.checked_add(time));
-        let local = local.ok_or_else(overflow)?;
-        moved = match zone {
-            Some(zone) => local - i64::from(offset_at_local(zone, local)) * 1_000_000,
-            None => local,
-        };
+    if months != 0 {
+        let local = LocalTime::at(moved, zone);
+        let day = add_months(local.day, i64::from(months));
+        moved = LocalTime { day, ..local }.instant(Zone::Named(zone))?;
     }
-    moved.checked_add(span).ok_or_else(overflow)
+    if days != 0 {
+        let local = LocalTime::at(moved, zone);
+        let day = local.day + i64::from(days);
+        moved = LocalTime { day, ..local }.instant(Zone::Named(zone))?;
+    }
+    timestamp_of(i128::from(moved) + i128::from(span))
 }
 
 /// The day some months later; the last of the month where it is shorter.
@@ -172,7 +165,7 @@ pub(super) fn timestamp_minus(args: &Arguments<'_>) -> Result<ArrayRef, SqlError
     let zone = zone(args, 0);
     map2::<TimestampMicrosecondType, IntervalMonthDayNanoType, TimestampMicrosecondType>(
         args,
-        |t, by| moved(t, negated(by)?, zone),
+        |t, by| if is_infinite_timestamp(t) { Ok(t) } else { moved(t, negated(by)?, zone) },
     )
 }
 
@@ -181,6 +174,12 @@ pub(super) fn between(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     map2::<TimestampMicrosecondType, TimestampMicrosecondType, IntervalMonthDayNanoType>(
         args,
         |a, b| {
+            if is_infinite_timestamp(a) || is_infinite_timestamp(b) {
+                return Err(SqlError::new(
+                    SqlState::DatetimeFieldOverflow,
+                    "cannot subtract infinite timestamps",
+                ));
+            }
             let span = a.checked_sub(b).ok_or_else(|| out_of_range(&SqlType::Interval))?;
             of_parts(0, span / DAY_MICROS, span % DAY_MICROS)
         },
@@ -297,9 +296,4 @@ fn scaled_by(
 /// To the nearest microsecond.
 fn round_micro(value: f64) -> f64 {
     (value * SECOND_MICROS).round_ties_even() / SECOND_MICROS
-}
-
-/// A timestamp moved by an interval, in UTC.
-pub(crate) fn moved_in_utc(micros: i64, by: IntervalMonthDayNano) -> Result<i64, SqlError> {
-    moved(micros, by, None)
 }

@@ -326,7 +326,7 @@ fn round(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
 fn to_digits(args: &Arguments<'_>, cut: impl Fn(i128, i128) -> i128) -> Result<ArrayRef, SqlError> {
     let (from, to) = (scale_of(&args.types[0]), scale_of(args.returns));
     map2::<Decimal128Type, Int32Type, Decimal128Type>(args, |a, digits| {
-        let drop = i32::from(from) - digits;
+        let drop = i32::from(from).saturating_sub(digits);
         let value = match u32::try_from(drop) {
             Ok(0) | Err(_) => a,
             Ok(drop) if drop > 38 => 0,

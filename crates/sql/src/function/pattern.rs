@@ -1,17 +1,21 @@
-//! LIKE with ESCAPE, SIMILAR TO, and regular expressions.
+//! LIKE with ESCAPE, SIMILAR TO, and whether a regular expression matches.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use arrow::array::ArrayRef;
 use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::entry::Function;
 use super::kernel::Arguments;
+use super::regular_expression::{RegularOptions, compiled};
 use super::rows::{rows_boolean, rows_text};
 
 const TEXT: SqlType = SqlType::Text;
 
 /// The functions of this family.
 pub(super) fn functions() -> Vec<Function> {
-    vec![
+    let mut functions = vec![
         Function::new(
             "^@",
             "Whether the first begins with the second.",
@@ -35,63 +39,58 @@ pub(super) fn functions() -> Vec<Function> {
         .takes(&[TEXT, TEXT], TEXT, like_escape)
         .written(&["text [NOT] LIKE text ESCAPE text → boolean", "like_escape(text, text) → text"]),
         Function::new(
-            "regexp_like",
-            "Whether a regular expression matches somewhere. There are no back references and no \
-             look-around, here and below.",
-            ("regexp_like('Hello', 'l+')", "t"),
+            "~",
+            "Whether a regular expression matches somewhere.",
+            ("'Hello' ~ 'l+'", "t"),
         )
-        .takes(&[TEXT, TEXT], SqlType::Boolean, regexp_like),
+        .takes(&[TEXT, TEXT], SqlType::Boolean, matches_regular),
         Function::new(
-            "regexp_match",
-            "The groups of the first match, or all of it if there are none; NULL without a match.",
-            ("regexp_match('foobar', '(o)(b)')", "{o,b}"),
+            "~*",
+            "As ~, where letters match those of the other case.",
+            ("'Hello' ~* '^h'", "t"),
         )
-        .written(&[
-            "regexp_match(text, pattern) → text[]",
-            "regexp_match(text, pattern, flags) → text[]",
-        ]),
+        .takes(&[TEXT, TEXT], SqlType::Boolean, matches_any_case),
+        Function::new("!~", "Whether it matches nowhere.", ("'Hello' !~ 'x'", "t")).takes(
+            &[TEXT, TEXT],
+            SqlType::Boolean,
+            matches_not,
+        ),
         Function::new(
-            "regexp_replace",
-            "The first match replaced, or with flag g every one; \\1 to \\9 are the groups.",
-            ("regexp_replace('foobar', '(o)(b)', '\\2\\1')", "foboar"),
+            "!~*",
+            "As !~, where letters match those of the other case.",
+            ("'Hello' !~* '^h'", "f"),
         )
-        .written(&[
-            "regexp_replace(text, pattern, text) → text",
-            "regexp_replace(text, pattern, text, flags) → text",
-        ]),
-        Function::new(
-            "regexp_count",
-            "How often it matches.",
-            ("regexp_count('abcabc', 'b')", "2"),
-        )
-        .written(&[
-            "regexp_count(text, pattern) → integer",
-            "regexp_count(text, pattern, start) → integer",
-            "regexp_count(text, pattern, start, flags) → integer",
-        ]),
-        Function::new(
-            "regexp_instr",
-            "Where a match begins, from 1; 0 if nowhere.",
-            ("regexp_instr('abcabc', 'c', 4)", "6"),
-        )
-        .written(&[
-            "regexp_instr(text, pattern) → integer",
-            "regexp_instr(text, pattern, start) → integer",
-        ]),
-    ]
+        .takes(&[TEXT, TEXT], SqlType::Boolean, matches_not_any_case),
+    ];
+    functions.extend(super::regular_match::functions());
+    functions
 }
 
-/// A compiled pattern. PostgreSQL's advanced regular expressions are read by the regex crate: no
-/// back references, no look-around.
-pub(super) fn regex(pattern: &str) -> Result<regex::Regex, SqlError> {
-    regex::Regex::new(pattern).map_err(|error| {
-        let line = error.to_string();
-        let line = line.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        SqlError::new(
-            SqlState::InvalidRegularExpression,
-            format!("invalid regular expression: {line}"),
-        )
-    })
+/// The compiled patterns of a column; one that repeats is compiled once.
+#[derive(Default)]
+pub(super) struct Patterns {
+    /// The last one, with what it was compiled from.
+    last: RefCell<Option<(String, RegularOptions, Rc<regex::Regex>)>>,
+}
+
+impl Patterns {
+    /// A pattern with its options, compiled.
+    pub(super) fn compiled(
+        &self,
+        pattern: &str,
+        options: RegularOptions,
+    ) -> Result<Rc<regex::Regex>, SqlError> {
+        let mut last = self.last.borrow_mut();
+        if let Some((source, of, regex)) = &*last
+            && source == pattern
+            && *of == options
+        {
+            return Ok(Rc::clone(regex));
+        }
+        let regex = Rc::new(compiled(pattern, options)?);
+        *last = Some((pattern.to_owned(), options, Rc::clone(&regex)));
+        Ok(regex)
+    }
 }
 
 /// A LIKE pattern whose escape is another character, as one whose escape is the backslash.
@@ -139,8 +138,8 @@ fn similar_pattern(pattern: &str) -> String {
                 in_class = true;
                 out.push(c);
             }
-            '%' => out.push_str("(?s:.*)"),
-            '_' => out.push_str("(?s:.)"),
+            '%' => out.push_str(".*"),
+            '_' => out.push('.'),
             '.' | '^' | '$' => {
                 out.push('\\');
                 out.push(c);
@@ -153,36 +152,41 @@ fn similar_pattern(pattern: &str) -> String {
     out
 }
 
-/// `f` of each row's text and compiled pattern; a pattern that repeats is compiled once.
-fn matching(
-    args: &Arguments<'_>,
-    translate: impl Fn(&str) -> String,
-) -> Result<ArrayRef, SqlError> {
+/// Whether each row's pattern matches its text, or does not.
+fn matching(args: &Arguments<'_>, ignore_case: bool, wanted: bool) -> Result<ArrayRef, SqlError> {
     let (text, pattern) = (args.text(0), args.text(1));
-    let compiled: std::cell::RefCell<Option<(String, regex::Regex)>> =
-        std::cell::RefCell::default();
+    let options = RegularOptions { ignore_case, ..RegularOptions::default() };
+    let patterns = Patterns::default();
     rows_boolean(args, |row| {
-        let wanted = pattern.value(row);
-        let mut compiled = compiled.borrow_mut();
-        let found = match &*compiled {
-            Some((source, regex)) if source == wanted => regex.is_match(text.value(row)),
-            _ => {
-                let regex = regex(&translate(wanted))?;
-                let found = regex.is_match(text.value(row));
-                *compiled = Some((wanted.to_owned(), regex));
-                found
-            }
-        };
-        Ok(Some(found))
+        let regex = patterns.compiled(pattern.value(row), options)?;
+        Ok(Some(regex.is_match(text.value(row)) == wanted))
     })
 }
 
-fn similar_to(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    matching(args, similar_pattern)
+fn matches_regular(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    matching(args, false, true)
 }
 
-fn regexp_like(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    matching(args, str::to_owned)
+fn matches_any_case(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    matching(args, true, true)
+}
+
+fn matches_not(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    matching(args, false, false)
+}
+
+fn matches_not_any_case(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    matching(args, true, false)
+}
+
+fn similar_to(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let (text, pattern) = (args.text(0), args.text(1));
+    let patterns = Patterns::default();
+    rows_boolean(args, |row| {
+        let pattern = similar_pattern(pattern.value(row));
+        let regex = patterns.compiled(&pattern, RegularOptions::default())?;
+        Ok(Some(regex.is_match(text.value(row))))
+    })
 }
 
 fn starts_with(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {

@@ -7,6 +7,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 use super::entry::Function;
+use super::foreign::Foreign;
 use super::reference::Documented;
 use super::{
     Overload, aggregate, angle, array, conditional, datetime, json, math, pattern, special, table,
@@ -116,6 +117,7 @@ impl FunctionRegistry {
     pub fn new(extra: impl IntoIterator<Item = Arc<ScalarUDF>>) -> Self {
         let mut scalars = HashMap::new();
         for function in SessionStateDefaults::default_scalar_functions() {
+            let function = Foreign::guard(function);
             let names = std::iter::once(function.name())
                 .chain(function.aliases().iter().map(String::as_str));
             for name in names.filter(|name| !HIDDEN.contains(name)) {

@@ -8,6 +8,8 @@ use kappa_types::{SqlError, SqlType};
 
 use super::conditional::conditional;
 use super::entry::Function;
+use super::lengthen::{concat, concat_ws};
+use super::{Kernel, KernelFunction};
 use crate::typing::{Conversion, Resolver};
 
 /// The functions of this family; none is chosen by signature.
@@ -77,12 +79,8 @@ pub(crate) fn special(
     };
     let texts = |args: &[Expr]| args.iter().map(text).collect::<Result<Vec<_>, SqlError>>();
     Ok(Some(match (name, args) {
-        ("concat", [_, ..]) => resolver.canonical(expr_fn::concat(texts(args)?), schema)?,
-        ("concat_ws", [_, ..]) => {
-            let mut texts = texts(args)?;
-            let separator = texts.remove(0);
-            resolver.canonical(expr_fn::concat_ws(separator, texts), schema)?
-        }
+        ("concat", [_, ..]) => joined("concat", concat, texts(args)?, resolver),
+        ("concat_ws", [_, ..]) => joined("concat_ws", concat_ws, texts(args)?, resolver),
         ("pg_typeof", [arg]) => text_literal(&resolver.type_name(arg, schema)?)?,
         ("gen_random_uuid", []) => {
             resolver.refuse_in_view(name)?;
@@ -94,13 +92,6 @@ pub(crate) fn special(
                 "sequences are not supported",
                 "Give the values yourself; sequences come later.",
             ));
-        }
-        ("regexp_count" | "regexp_instr", args) => {
-            let Some(function) = resolver.foreign_function(name) else { return Ok(None) };
-            let args = args.iter().map(|arg| resolver.settle(arg.clone(), schema));
-            let args = args.collect::<Result<Vec<_>, _>>()?;
-            let count = resolver.foreign(&function, args, schema)?;
-            resolver.coerce(count, &SqlType::Integer, schema, Conversion::Explicit)?
         }
         ("generate_series", _) => {
             return Err(SqlError::unsupported(
@@ -124,6 +115,12 @@ pub(crate) fn special(
         }
         _ => return Ok(None),
     }))
+}
+
+/// A function over texts, as many as there are.
+fn joined(name: &'static str, kernel: Kernel, texts: Vec<Expr>, resolver: &Resolver<'_>) -> Expr {
+    let types = vec![SqlType::Text; texts.len()];
+    KernelFunction::call(name, kernel, types, SqlType::Text, texts, resolver.context())
 }
 
 /// Functions of the time of the statement.

@@ -4,6 +4,7 @@ use chrono::TimeZone as _;
 use chrono_tz::{OffsetName as _, Tz};
 use kappa_types::text::{Civil, civil_from_days, days_from_civil, offset_at_utc};
 
+use super::local_time::LocalTime;
 use super::template::{Field, Letters, Piece, Template};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -47,15 +48,9 @@ pub(super) struct Moment {
 impl Moment {
     /// A timestamp; with a zone it is an instant that is shown there.
     pub(super) fn new(micros: i64, zone: Option<Tz>) -> Self {
-        let offset = zone.map_or(0, |zone| offset_at_utc(zone, micros));
-        let local = micros.saturating_add(i64::from(offset) * SECOND_MICROS);
-        let day = local.div_euclid(DAY_MICROS);
-        Self {
-            civil: civil_from_days(day),
-            day,
-            time: local.rem_euclid(DAY_MICROS),
-            zone: zone.map(|zone| (zone, micros)),
-        }
+        let LocalTime { day, time } = LocalTime::at(micros, zone.unwrap_or(Tz::UTC));
+        let zone = zone.map(|zone| (zone, micros));
+        Self { civil: civil_from_days(day), day, time, zone }
     }
 
     /// Writes a template.
@@ -84,7 +79,7 @@ impl Moment {
         let hour = self.time / (3600 * SECOND_MICROS);
         let fraction = self.time % SECOND_MICROS;
         let day_of_year = self.day_of_year();
-        let (iso_year, iso_week) = super::datetime::iso_week(self.day);
+        let (iso_year, iso_week) = super::datetime_field::iso_week(self.day);
         let weekday = (self.day + 3).rem_euclid(7);
         let shown = |year: i64| if year <= 0 { 1 - year } else { year };
         let last_digits = |year: i64, count: u8| match count {

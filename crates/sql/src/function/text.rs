@@ -8,6 +8,8 @@ use kappa_types::{SqlError, SqlState, SqlType};
 
 use super::entry::Function;
 use super::kernel::Arguments;
+use super::lengthen::within_limit;
+use super::regular_match::substring_pattern;
 use super::rows::{rows, rows_text};
 
 const TEXT: SqlType = SqlType::Text;
@@ -16,7 +18,7 @@ const INTEGER: SqlType = SqlType::Integer;
 /// The functions of this family.
 #[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn functions() -> Vec<Function> {
-    vec![
+    let mut functions = vec![
         Function::new(
             "length",
             "How many characters a text has, or bytes a bytea.",
@@ -112,8 +114,6 @@ pub(super) fn functions() -> Vec<Function> {
             ("split_part('a,b,c', ',', -1)", "c"),
         )
         .takes(&[TEXT, TEXT, INTEGER], TEXT, split_part),
-        Function::new("repeat", "The text so many times.", ("repeat('ab', 3)", "ababab"))
-            .takes(&[TEXT, INTEGER], TEXT, repeat),
         Function::new(
             "btrim",
             "Without spaces, or any of the given characters, at both ends.",
@@ -147,41 +147,25 @@ pub(super) fn functions() -> Vec<Function> {
             "rtrim(text, text) → text",
         ]),
         Function::new(
-            "lpad",
-            "Filled up on the left to a length, with spaces or the given text; cut if longer.",
-            ("lpad('7', 3, '0')", "007"),
-        )
-        .written(&["lpad(text, integer) → text", "lpad(text, integer, text) → text"]),
-        Function::new(
-            "rpad",
-            "Filled up on the right to a length, with spaces or the given text; cut if longer.",
-            ("rpad('7', 3, '-')", "7--"),
-        )
-        .written(&["rpad(text, integer) → text", "rpad(text, integer, text) → text"]),
-        Function::new(
-            "replace",
-            "Each occurrence of the second text replaced by the third.",
-            ("replace('abcabc', 'b', 'X')", "aXcaXc"),
-        )
-        .written(&["replace(text, text, text) → text"]),
-        Function::new(
             "translate",
             "Each character of the second text replaced by that in its place in the third, or removed.",
             ("translate('12345', '143', 'ax')", "a2x5"),
         )
-        .written(&["translate(text, text, text) → text"]),
+        .takes(&[TEXT, TEXT, TEXT], TEXT, translate),
         Function::new(
             "overlay",
             "The text with another put over it from a position, over as many characters as said or it has.",
             ("overlay('abcdef' PLACING 'XY' FROM 2 FOR 3)", "aXYef"),
         )
+        .takes(&[TEXT, TEXT, INTEGER], TEXT, overlay)
+        .takes(&[TEXT, TEXT, INTEGER, INTEGER], TEXT, overlay)
         .written(&["overlay(text PLACING text FROM integer [FOR integer]) → text"]),
         Function::new("reverse", "The characters in reverse order.", ("reverse('abc')", "cba"))
             .written(&["reverse(text) → text"]),
         Function::new("ascii", "The code point of the first character.", ("ascii('€')", "8364"))
-            .written(&["ascii(text) → integer"]),
+            .takes(&[TEXT], INTEGER, ascii),
         Function::new("chr", "The character with a code point.", ("chr(8364)", "€"))
-            .written(&["chr(integer) → text"]),
+            .takes(&[INTEGER], TEXT, chr),
         Function::new(
             "to_hex",
             "The number in hexadecimal, a negative one as its two's complement.",
@@ -228,7 +212,9 @@ pub(super) fn functions() -> Vec<Function> {
             ("decode('YWJj', 'base64')", "\\x616263"),
         )
         .written(&["decode(text, text) → bytea"]),
-    ]
+    ];
+    functions.extend(super::lengthen::functions());
+    functions
 }
 
 fn count(number: usize) -> Result<i32, SqlError> {
@@ -302,27 +288,6 @@ fn substring_for(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     })
 }
 
-/// The first match of a regular expression, or of its first group.
-fn substring_pattern(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    let (text, pattern) = (args.text(0), args.text(1));
-    let mut compiled: Option<(String, regex::Regex)> = None;
-    let mut builder = arrow::array::StringViewBuilder::new();
-    for row in 0..args.row_count {
-        if args.any_null(row) {
-            builder.append_null();
-            continue;
-        }
-        let wanted = pattern.value(row);
-        let regex = match &compiled {
-            Some((source, regex)) if source == wanted => regex,
-            _ => &compiled.insert((wanted.to_owned(), super::pattern::regex(wanted)?)).1,
-        };
-        let found = regex.captures(text.value(row)).and_then(|c| c.get(1).or_else(|| c.get(0)));
-        builder.append_option(found.map(|m| m.as_str()));
-    }
-    Ok(std::sync::Arc::new(builder.finish()))
-}
-
 /// position(needle in text), the needle first.
 fn position(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     let (needle, text) = (args.text(0), args.text(1));
@@ -393,21 +358,75 @@ fn split_part(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     })
 }
 
-/// Longest result of repeat, as PostgreSQL's limit of a text.
-const REPEAT_BYTES_MAX: usize = 1 << 28;
-
-fn repeat(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
-    let (text, times) = (args.text(0), args.primitive::<Int32Type>(1));
+/// Each character of `from` as that in its place in `to`, or left out.
+fn translate(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let (text, from, to) = (args.text(0), args.text(1), args.text(2));
     rows_text(args, |row, out| {
-        let times = usize::try_from(times.value(row)).unwrap_or(0);
-        if text.value(row).len().saturating_mul(times) > REPEAT_BYTES_MAX {
-            return Err(SqlError::new(
-                SqlState::ProgramLimitExceeded,
-                "requested length too large",
-            ));
+        let (from, to): (Vec<char>, Vec<char>) =
+            (from.value(row).chars().collect(), to.value(row).chars().collect());
+        for c in text.value(row).chars() {
+            match from.iter().position(|wanted| *wanted == c) {
+                Some(place) => out.extend(to.get(place)),
+                None => out.push(c),
+            }
         }
-        (0..times).for_each(|_| out.push_str(text.value(row)));
+        within_limit(out.len())?;
         Ok(true)
+    })
+}
+
+/// The text with the second over it, from a position and for a length, which is that of the second.
+fn overlay(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let (text, over) = (args.text(0), args.text(1));
+    let start = args.primitive::<Int32Type>(2);
+    let length = (args.arrays.len() > 3).then(|| args.primitive::<Int32Type>(3));
+    rows_text(args, |row, out| {
+        let (text, over, start) = (text.value(row), over.value(row), start.value(row));
+        let length = match length {
+            Some(length) => length.value(row),
+            None => count(over.chars().count())?,
+        };
+        let end = start.checked_add(length).filter(|_| start > 0);
+        // A start below 1 is the same error as a negative length.
+        let before = slice(text, 1, Some(start.saturating_sub(1)))?;
+        let Some(end) = end else {
+            return Err(SqlError::new(SqlState::NumericValueOutOfRange, "integer out of range"));
+        };
+        let after = slice(text, end, None)?;
+        within_limit(before.len() + over.len() + after.len())?;
+        [before, over, after].into_iter().for_each(|part| out.push_str(part));
+        Ok(true)
+    })
+}
+
+fn ascii(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let text = args.text(0);
+    rows::<Int32Type>(args, |row| {
+        let first = text.value(row).chars().next().map_or(0, u32::from);
+        count(usize::try_from(first).unwrap_or_default())
+    })
+}
+
+fn chr(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
+    let codes = args.primitive::<Int32Type>(0);
+    rows_text(args, |row, out| {
+        let code = codes.value(row);
+        let refused = |why: String| Err(SqlError::new(SqlState::ProgramLimitExceeded, why));
+        match u32::try_from(code).map(|code| (code, char::from_u32(code))) {
+            Err(_) => Err(SqlError::new(
+                SqlState::InvalidParameterValue,
+                "character number must be positive",
+            )),
+            Ok((0, _)) => refused("null character not permitted".to_owned()),
+            Ok((_, Some(c))) => {
+                out.push(c);
+                Ok(true)
+            }
+            Ok((0x11_0000.., None)) => {
+                refused(format!("requested character too large for encoding: {code}"))
+            }
+            Ok(_) => refused(format!("requested character not valid for encoding: {code}")),
+        }
     })
 }
 
@@ -433,7 +452,7 @@ fn quote_literal(args: &Arguments<'_>) -> Result<ArrayRef, SqlError> {
     rows_text(args, |row, out| {
         let value = text.value(row);
         let escaped = value.contains('\\');
-        out.push_str(if escaped { " E'" } else { "'" });
+        out.push_str(if escaped { "E'" } else { "'" });
         for c in value.chars() {
             if c == '\'' || (escaped && c == '\\') {
                 out.push(c);

@@ -166,7 +166,8 @@ fn is_lossless(from: &SqlType, to: &SqlType, context: &FunctionContext) -> bool 
         }
         (T::Varchar(_) | T::Name | T::Char, T::Text) | (T::Text, T::Varchar(None)) => true,
         (T::Varchar(_), T::Varchar(None)) => true,
-        (T::Timestamp, T::Timestamptz) | (T::Timestamptz, T::Timestamp) => utc,
+        // The other way Arrow looks for the offset and finds none of an infinite or far time.
+        (T::Timestamptz, T::Timestamp) => utc,
         _ => false,
     }
 }

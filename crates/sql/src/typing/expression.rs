@@ -494,7 +494,12 @@ impl<'a> Resolver<'a> {
             all.push(self.expr(item, schema)?);
         }
         let types = self.types_of(&all, schema)?;
-        let common = common_type(&types).ok_or_else(|| {
+        // As in PostgreSQL, a list of one is a comparison: real with numeric as double precision.
+        let common = match types.as_slice() {
+            [left, item] => super::operator::comparable_type(&[left.clone(), item.clone()]),
+            _ => common_type(&types),
+        };
+        let common = common.ok_or_else(|| {
             let other = types.iter().skip(1).find(|t| **t != Type::Unknown);
             super::operator::undefined_operator("=", &types[0], other.unwrap_or(&Type::Unknown))
         })?;

@@ -71,10 +71,11 @@ impl Resolver<'_> {
     ) -> Result<Expr, SqlError> {
         match op {
             "~~" | "!~~" | "~~*" | "!~~*" => self.like(op, left, right, schema),
-            "~" | "!~" | "~*" | "!~*" => self.regex(op, left, right, schema),
             "||" => self.concatenation(left, right, schema),
             "->" | "->>" | "#>" | "#>>" | "@>" | "<@" | "?" | "?|" | "?&" | "&&" | "&" | "|"
-            | "#" | "<<" | ">>" | "^@" => self.operator_function(op, left, right, schema),
+            | "#" | "<<" | ">>" | "^@" | "~" | "!~" | "~*" | "!~*" => {
+                self.operator_function(op, left, right, schema)
+            }
             "+" | "-" | "*" | "/" | "%" | "^" => {
                 let types = [self.type_of(&left, schema)?, self.type_of(&right, schema)?];
                 let chosen = arithmetic(op, &types)?;
@@ -117,23 +118,6 @@ impl Resolver<'_> {
             None,
             op.ends_with('*'),
         )))
-    }
-
-    fn regex(
-        &self,
-        op: &str,
-        left: Expr,
-        right: Expr,
-        schema: &DFSchema,
-    ) -> Result<Expr, SqlError> {
-        let [left, right] = self.two_texts(op, left, right, schema)?;
-        let op = match op {
-            "~" => Operator::RegexMatch,
-            "~*" => Operator::RegexIMatch,
-            "!~" => Operator::RegexNotMatch,
-            _ => Operator::RegexNotIMatch,
-        };
-        Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
     }
 
     fn two_texts(

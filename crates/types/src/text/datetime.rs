@@ -12,11 +12,11 @@ use super::{TextOptions, integer, invalid};
 use crate::{SqlError, SqlState};
 
 /// The first day that PostgreSQL knows: 4714-11-24 BC.
-const DAYS_MIN: i64 = -2_440_588;
+pub const DAYS_MIN: i64 = -2_440_588;
 /// One past the last date: 5874898-01-01.
-const DAYS_END: i64 = 2_145_042_906;
+pub const DAYS_END: i64 = 2_145_042_906;
 /// The first instant of a timestamp.
-const MICROS_MIN: i64 = DAYS_MIN * DAY;
+pub const MICROS_MIN: i64 = DAYS_MIN * DAY;
 
 /// Which type a text is read as; they differ in what they ignore and in the error's wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

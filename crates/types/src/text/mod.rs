@@ -29,6 +29,7 @@ mod uuid;
 mod zone;
 
 pub use calendar::{Civil, civil_from_days, days_from_civil, days_in_month, is_leap_year};
+pub use datetime::{DAYS_END, DAYS_MIN, MICROS_MIN};
 pub use formatter::{ColumnFormatter, canonical};
 pub use invalid::utf8;
 pub use json::{normalize_jsonb, validate_json};

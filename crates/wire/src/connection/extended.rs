@@ -173,7 +173,7 @@ impl<S: Session> Connection<S> {
             (PortalState::Ready(_), None) => Ending::Empty,
             (PortalState::Ready(parameters), Some(prepared)) => {
                 let (outcome, notices) =
-                    self.run_prepared(prepared, parameters, true, &mut guard).await?;
+                    self.run_prepared(prepared, parameters, true, &mode, &mut guard).await?;
                 self.send_outcome(outcome, notices, mode, &mut guard).await?
             }
             (PortalState::Suspended(rows), _) => self.send_rows(rows, mode, &mut guard).await?,

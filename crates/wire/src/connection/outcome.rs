@@ -43,11 +43,14 @@ impl<S: Session> Connection<S> {
         prepared: &Arc<S::Prepared>,
         parameters: Vec<ArrayRef>,
         implicit_block: bool,
+        mode: &Mode,
         guard: &mut Guard,
     ) -> Result<(Outcome, Notices), Failure> {
         let (sender, receiver) = notice::channel(self.options.notice_count_max);
         let mut notices = Notices(receiver);
-        let context = ExecuteContext { cancel: guard.token(), notices: sender, implicit_block };
+        let is_described = matches!(mode, Mode::Extended(..));
+        let cancel = guard.token();
+        let context = ExecuteContext { cancel, notices: sender, implicit_block, is_described };
         let future = self.session.execute(prepared, parameters, context);
         let outcome = drive(future, guard, &mut notices, &mut self.output).await??;
         Ok((outcome, notices))
@@ -134,6 +137,7 @@ impl<S: Session> Connection<S> {
             Ending::Complete(tag) => backend::command_complete(tag, out),
             Ending::Empty => backend::empty_query(out),
             Ending::Suspended(_) => backend::portal_suspended(out),
+            Ending::Exhausted(tag, _) if !has_row_count(tag) => backend::command_complete(tag, out),
             Ending::Exhausted(tag, count) => {
                 backend::command_complete(&format!("{tag} {count}"), out);
             }
@@ -164,6 +168,11 @@ impl<S: Session> Connection<S> {
         }
         Ok(())
     }
+}
+
+/// Whether the tag of rows ends with their number, as in PostgreSQL.
+fn has_row_count(tag: &str) -> bool {
+    !matches!(tag, "SHOW" | "EXPLAIN")
 }
 
 /// 26000

@@ -57,9 +57,10 @@ impl<S: Session> Connection<S> {
             )
             .into());
         }
+        let (mode, parameters) = (Mode::Simple, Vec::new());
         let (outcome, notices) =
-            self.run_prepared(&prepared, Vec::new(), implicit_block, &mut guard).await?;
-        self.send_outcome(outcome, notices, Mode::Simple, &mut guard).await
+            self.run_prepared(&prepared, parameters, implicit_block, &mode, &mut guard).await?;
+        self.send_outcome(outcome, notices, mode, &mut guard).await
     }
 }
 

@@ -59,7 +59,8 @@ impl Reader {
         let Some(current) = self.cut.snapshot.relation(relation.id) else { return 0 };
         let in_memory = match &current.kind {
             RelationKind::MaterializedView { .. } => {
-                self.engine.store.get(current.version).map(|contents| contents.rows.chunk_bytes())
+                let contents = self.engine.view_contents(current.version);
+                contents.map(|contents| contents.rows.chunk_bytes())
             }
             RelationKind::Table { .. } => {
                 self.engine.tables.get(current.id).map(|contents| contents.rows.chunk_bytes())
@@ -89,9 +90,7 @@ impl Reader {
             }
             RelationKind::Table { .. } => self.rows(&current),
             RelationKind::MaterializedView { .. } => {
-                self.engine.check_readable(&current.name, current.version, self.cut.at)?;
-                let contents =
-                    self.engine.store.get(current.version).ok_or_else(|| gone(relation))?;
+                let contents = self.engine.readable(&current.name, current.version, self.cut.at)?;
                 let schema = current.schema.clone();
                 Ok(Arc::new(ContentsTable::new(contents, self.cut.clone(), schema)))
             }

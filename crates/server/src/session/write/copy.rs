@@ -21,8 +21,8 @@ use crate::session::transaction::{Changes, Transaction};
 pub(crate) enum CopyTransaction {
     /// Their own: it is committed when all rows have come.
     Own(Box<Transaction>),
-    /// That of the session's open block.
-    Block(Arc<Mutex<Changes>>),
+    /// That of the session's open block, or of the statements that were sent with it.
+    Shared(Arc<Mutex<Changes>>),
 }
 
 /// Takes the rows of one COPY.
@@ -45,7 +45,7 @@ impl CopySink for CopyInto {
         let Self { engine, relation, append, transaction, .. } = *self;
         let changes = match &transaction {
             CopyTransaction::Own(own) => Arc::clone(&own.changes),
-            CopyTransaction::Block(changes) => Arc::clone(changes),
+            CopyTransaction::Shared(changes) => Arc::clone(changes),
         };
         if let Some(contents) = engine.tables.get(relation.id)
             && let Some(key) = Key::of(&relation, &contents)?
