@@ -71,6 +71,8 @@ pub(crate) enum Stage {
         operator: Box<dyn Operator>,
         /// For logs.
         name: &'static str,
+        /// Which Close of the plan it belongs to, by number, whose watermark it is told.
+        close: Option<usize>,
     },
     /// All rows of all inputs.
     Union(Vec<Stage>),
@@ -96,12 +98,19 @@ struct Context {
     place: Place,
     /// For the node at this path, which places its rows itself.
     shelf: RefCell<Option<(NodePath, Box<dyn Shelf>)>>,
+    /// Paths of the Close nodes by number.
+    closes: Vec<NodePath>,
 }
 
 impl Context {
     /// The shelf, if it is for the node at `path`.
     fn shelf_for(&self, path: &NodePath) -> Option<Box<dyn Shelf>> {
         self.shelf.borrow_mut().take_if(|(wanted, _)| wanted == path).map(|(_, shelf)| shelf)
+    }
+
+    /// The number of the Close at `path`.
+    fn close_at(&self, path: &NodePath) -> Option<usize> {
+        self.closes.iter().position(|close| close == path)
     }
 }
 
@@ -111,7 +120,7 @@ impl Context {
 /// # Errors
 /// [`Error::Unsupported`] names the first thing that has no operator.
 pub(crate) fn build(plan: &ViewPlan, place: Place) -> Result<Stage, Error> {
-    build_with(plan, &Context { place, shelf: RefCell::new(None) })
+    build_with(plan, place, None)
 }
 
 /// As [`build`], for plans that end in an aggregate: it places its rows on the shelf that `shelf`
@@ -125,8 +134,7 @@ pub(crate) fn build_placed(
     shelf: impl FnOnce(Vec<usize>) -> Box<dyn Shelf>,
 ) -> Result<Option<Stage>, Error> {
     let Some((path, columns)) = last_aggregate(&plan.root) else { return Ok(None) };
-    let shelf = RefCell::new(Some((path, shelf(columns))));
-    build_with(plan, &Context { place, shelf }).map(Some)
+    build_with(plan, place, Some((path, shelf(columns)))).map(Some)
 }
 
 /// The aggregate that a plan ends in, and which of its columns are the plan's.
@@ -147,8 +155,14 @@ fn last_aggregate(root: &Node) -> Option<(NodePath, Vec<usize>)> {
     aggregates.then_some((path, columns))
 }
 
-fn build_with(plan: &ViewPlan, context: &Context) -> Result<Stage, Error> {
-    let stage = node(&plan.root, &NodePath::default(), context)?;
+fn build_with(
+    plan: &ViewPlan,
+    place: Place,
+    shelf: Option<(NodePath, Box<dyn Shelf>)>,
+) -> Result<Stage, Error> {
+    let closes = plan.closings().into_iter().map(|closing| closing.path).collect();
+    let context = Context { place, shelf: RefCell::new(shelf), closes };
+    let stage = node(&plan.root, &NodePath::default(), &context)?;
     if plan.root.properties.append_only || stage.is_placed() {
         return Ok(stage);
     }
@@ -157,6 +171,7 @@ fn build_with(plan: &ViewPlan, context: &Context) -> Result<Stage, Error> {
         inputs: vec![(stage, Route::Key(columns))],
         operator: Box::new(crate::operator::Pass),
         name: "Place",
+        close: None,
     })
 }
 
@@ -196,7 +211,7 @@ fn node(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error>
             let operator = Aggregate::new(layout, writer, here);
             keyed("Aggregate", vec![(input, Route::Key(keys.clone()))], operator)
         }
-        Plan::WindowAggregate { .. } => window_aggregate(plan, path, context, false)?,
+        Plan::WindowAggregate { .. } => window_aggregate(plan, path, context, None)?,
         Plan::Union { inputs } => {
             let inputs = inputs.iter().enumerate();
             let stages =
@@ -205,16 +220,18 @@ fn node(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error>
         }
         Plan::Arrange { input, .. } => child(input)?,
         Plan::Join { .. } => join(plan, path, context)?,
-        Plan::Close { input, window_start, window } => {
+        Plan::Close { input, window_start, window }
+        | Plan::Frozen { input, window_start, window, .. } => {
+            let close = context.close_at(path);
             if closes_itself(input, *window_start, window) {
-                return window_aggregate(input, &path.child(0), context, true);
+                return window_aggregate(input, &path.child(0), context, close);
             }
             let operator = Close::new(*window_start, *window, schema());
             let columns = (0..input.schema.fields().len()).collect();
             let stage = child(input)?;
             // A row must be taken away where it is held back.
             let route = if stage.is_placed() { Route::Stay } else { Route::Key(columns) };
-            keyed("Close", vec![(stage, route)], operator)
+            closing(keyed("Close", vec![(stage, route)], operator), close)
         }
     })
 }
@@ -229,8 +246,9 @@ fn window_aggregate(
     plan: &Node,
     path: &NodePath,
     context: &Context,
-    on_close: bool,
+    close: Option<usize>,
 ) -> Result<Stage, Error> {
+    let on_close = close.is_some();
     let Plan::WindowAggregate { input, time, window, null_time, keys, aggregates } = &plan.operator
     else {
         unreachable!("the caller has matched the node")
@@ -246,7 +264,7 @@ fn window_aggregate(
     layout.accumulators().map_err(Error::Unsupported)?;
     let windows = PartialWindows { time: *time, window: *window, on_close, watermark: None };
     let input = node(input, &path.child(0), context)?;
-    let input = partial(input, &layout, Some(windows), context.place);
+    let input = partial(input, &layout, Some((windows, close)), context.place);
     let operator = WindowAggregate::new(WindowAggregateOptions {
         time: *time,
         window: *window,
@@ -257,23 +275,24 @@ fn window_aggregate(
     });
     // Without keys the windows are dealt out by time, which is the same for all rows of a group.
     let route = Route::Key(if keys.is_empty() { Vec::new() } else { keys.clone() });
-    Ok(keyed("WindowAggregate", vec![(input, route)], operator))
+    Ok(closing(keyed("WindowAggregate", vec![(input, route)], operator), close))
 }
 
-/// `input`, grouped before it travels where that saves work.
+/// `input`, grouped before it travels where that saves work; windows come with their Close.
 fn partial(
     input: Stage,
     layout: &GroupLayout,
-    windows: Option<PartialWindows>,
+    windows: Option<(PartialWindows, Option<usize>)>,
     place: Place,
 ) -> Stage {
+    let (windows, close) = windows.map_or((None, None), |(windows, close)| (Some(windows), close));
     let repeats = |w: PartialWindows| !w.on_close && w.window.windows_per_time() > 1;
     if (place.worker_count == 1 && !windows.is_some_and(repeats)) || !PartialAggregate::fits(layout)
     {
         return input;
     }
     let operator = PartialAggregate::new(layout, windows);
-    keyed("PartialAggregate", vec![(input, Route::Stay)], operator)
+    closing(keyed("PartialAggregate", vec![(input, Route::Stay)], operator), close)
 }
 
 fn join(plan: &Node, path: &NodePath, context: &Context) -> Result<Stage, Error> {
@@ -321,5 +340,13 @@ fn keyed(
     inputs: Vec<(Stage, Route)>,
     operator: impl Operator + 'static,
 ) -> Stage {
-    Stage::Keyed { inputs, operator: Box::new(operator), name }
+    Stage::Keyed { inputs, operator: Box::new(operator), name, close: None }
+}
+
+/// `stage`, told the watermark of the Close with this number.
+fn closing(mut stage: Stage, number: Option<usize>) -> Stage {
+    if let Stage::Keyed { close, .. } = &mut stage {
+        *close = number;
+    }
+    stage
 }

@@ -59,7 +59,8 @@ impl fmt::Display for Line<'_> {
                 }
             }
             Operator::Union { .. } => f.write_str("Union"),
-            Operator::Close { input, window_start, window } => {
+            Operator::Close { input, window_start, window }
+            | Operator::Frozen { input, window_start, window, .. } => {
                 write!(f, "Close {window} by {}", column(input, *window_start))
             }
         }

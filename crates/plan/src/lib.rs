@@ -22,11 +22,13 @@ mod expression;
 mod node;
 mod properties;
 mod view;
+mod watermark;
 mod window;
 
 pub use aggregate::{Aggregate, AggregateFunction};
 pub use expression::Expression;
 pub use node::{Input, JoinKind, Node, NodePath, Operator};
 pub use properties::Properties;
-pub use view::{Emit, ViewPlan, WatermarkLineage};
+pub use view::{Emit, ViewPlan, WindowClosing};
+pub use watermark::{WatermarkLineage, WatermarkMapping, WatermarkStep};
 pub use window::{CalendarUnit, NullTime, Window};

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use kappa_types::{ColumnId, RelationId};
 
-use crate::{Aggregate, Expression, NullTime, Properties, Window};
+use crate::{Aggregate, Expression, NullTime, Properties, WatermarkLineage, Window};
 
 /// The place of a node in its plan, stable as long as the plan keeps its shape: the child indices
 /// from the root. Operator state is named by (version, path).
@@ -155,6 +155,18 @@ pub enum Operator {
         /// Which windows.
         window: Window,
     },
+    /// The content of an EMIT ON WINDOW CLOSE view that another one stands on: as
+    /// [`Operator::Close`], by the watermark of the view below.
+    Frozen {
+        /// Where rows come from.
+        input: Box<Node>,
+        /// Column with the start of the row's window.
+        window_start: usize,
+        /// Which windows.
+        window: Window,
+        /// The watermark of the view below is the least over these; at least one.
+        lineage: Vec<WatermarkLineage>,
+    },
 }
 
 impl Node {
@@ -169,7 +181,8 @@ impl Node {
             | Operator::Aggregate { input, .. }
             | Operator::WindowAggregate { input, .. }
             | Operator::Arrange { input, .. }
-            | Operator::Close { input, .. } => vec![input],
+            | Operator::Close { input, .. }
+            | Operator::Frozen { input, .. } => vec![input],
             Operator::Join { left, right, .. } => vec![left, right],
             Operator::Union { inputs } => inputs.iter().collect(),
         }
@@ -185,7 +198,8 @@ impl Node {
             | Operator::Aggregate { input, .. }
             | Operator::WindowAggregate { input, .. }
             | Operator::Arrange { input, .. }
-            | Operator::Close { input, .. } => vec![input],
+            | Operator::Close { input, .. }
+            | Operator::Frozen { input, .. } => vec![input],
             Operator::Join { left, right, .. } => vec![left, right],
             Operator::Union { inputs } => inputs.iter_mut().collect(),
         }
@@ -203,7 +217,7 @@ impl Node {
     /// Whether some node at or below closes windows.
     #[must_use]
     pub fn closes(&self) -> bool {
-        matches!(self.operator, Operator::Close { .. })
+        matches!(self.operator, Operator::Close { .. } | Operator::Frozen { .. })
             || self.children().into_iter().any(Self::closes)
     }
 }

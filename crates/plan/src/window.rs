@@ -77,6 +77,18 @@ impl Window {
         }
     }
 
+    /// The start of the oldest window that holds `time`. `None` where it cannot be represented.
+    #[must_use]
+    pub fn oldest_start(&self, time: i64) -> Option<i64> {
+        let last = self.last_start(time)?;
+        match *self {
+            Self::Hop { slide_micros, size_micros, .. } => {
+                last.checked_sub(size_micros - slide_micros)
+            }
+            _ => Some(last),
+        }
+    }
+
     /// The end of the window that starts at `start`. `None` where it cannot be represented.
     #[must_use]
     pub fn end(&self, start: i64) -> Option<i64> {

@@ -32,7 +32,7 @@ pub(crate) trait Operator {
 pub(crate) struct TimeEnd {
     /// Which time is over.
     pub(crate) time: Timestamp,
-    /// The view's watermark at that time, microseconds. Only plans that close windows have one.
+    /// The watermark at that time, microseconds. Only what closes windows has one, its own.
     pub(crate) watermark: Option<i64>,
 }
 

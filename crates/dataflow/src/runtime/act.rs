@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use kappa_serving::{HEAD, ViewOptions, difference};
 use kappa_types::{Timestamp, VersionId};
 
-use super::closing::{Closing, Cut};
+use super::closing::{Closing, Cut, Watermarks};
 use super::command::{Command, RelationDelta, RelationRows, Work, WorkFeed, WorkerInstall};
 use super::control::Control;
 use super::coordinator::{Coordinator, Fed};
@@ -156,7 +156,7 @@ impl Coordinator {
         let fed = self.missing_view_rows(id, pin.time(), until, &mut early);
         let cuts = match &mut closing {
             Some(closing) => closing.cuts(&self.parts.log, at, until),
-            None => vec![Cut { time: until, watermark: None }],
+            None => vec![Cut { time: until, watermarks: Watermarks::default() }],
         };
         let options = HistoryOptions {
             row_count: self.parts.options.replay_row_count,
@@ -189,7 +189,7 @@ impl Coordinator {
                 let feeds = rows.into_iter().map(|(r, rows)| (r, WorkFeed::Rows(rows))).collect();
                 let work = Work {
                     version: id,
-                    watermark: tick.watermark,
+                    watermarks: tick.watermarks,
                     ends: tick.ends,
                     is_followed: false,
                     feeds,

@@ -11,6 +11,7 @@ use kappa_plan::ViewPlan;
 use kappa_serving::ViewContents;
 use kappa_types::{ColumnId, DeltaBatch, RelationId, Timestamp, VersionId};
 
+use super::closing::Watermarks;
 use super::flow::Tick;
 
 /// What a worker shall do.
@@ -94,8 +95,8 @@ pub(super) struct Step {
 pub(super) struct Work {
     /// Whose flow.
     pub(super) version: VersionId,
-    /// The view's watermark at the time.
-    pub(super) watermark: Option<i64>,
+    /// The plan's watermarks at the time.
+    pub(super) watermarks: Watermarks,
     /// Whether the time is over with this step.
     pub(super) ends: bool,
     /// Whether live views read it.

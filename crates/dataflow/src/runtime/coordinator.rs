@@ -17,6 +17,7 @@ use kappa_log::{Group, Log};
 use kappa_serving::Store;
 use kappa_types::{RelationId, Timestamp, VersionId};
 
+use super::closing::Watermarks;
 use super::command::{
     Command, Mailbox, RelationRows, Step, StepReport, VersionReport, Work, WorkFeed,
 };
@@ -230,7 +231,7 @@ impl Coordinator {
         rose && self.versions.values().any(|version| {
             version.is_live()
                 && version.closing.as_ref().is_some_and(|closing| {
-                    closing.closes_at(closing.watermark(|relation| self.watermark(relation)))
+                    closing.closes_at(&closing.watermarks(|relation| self.watermark(relation)))
                 })
         })
     }
@@ -308,18 +309,16 @@ impl Coordinator {
                         _ => {}
                     }
                 }
-                let watermark = version
-                    .closing
-                    .as_ref()
-                    .and_then(|closing| closing.watermark(|relation| self.watermark(relation)));
-                let closes = ends
-                    && version.closing.as_ref().is_some_and(|closing| closing.closes_at(watermark));
+                let closing = version.closing.as_ref().filter(|_| ends);
+                let watermarks = closing.map_or_else(Watermarks::default, |closing| {
+                    closing.watermarks(|relation| self.watermark(relation))
+                });
+                let closes = closing.is_some_and(|closing| closing.closes_at(&watermarks));
                 if feeds.is_empty() && !closes {
                     continue;
                 }
-                let watermark = if ends { watermark } else { None };
                 let is_followed = followed.contains(&id);
-                works.push(Work { version: id, watermark, ends, is_followed, feeds });
+                works.push(Work { version: id, watermarks, ends, is_followed, feeds });
                 runs.insert(id);
             }
             if !works.is_empty() {
@@ -365,7 +364,7 @@ impl Coordinator {
             if let Some(closing) =
                 self.versions.get_mut(&work.version).and_then(|version| version.closing.as_mut())
             {
-                closing.tell(work.watermark);
+                closing.tell(Arc::clone(&work.watermarks));
             }
         }
         self.step_number += 1;
@@ -405,9 +404,11 @@ impl Coordinator {
         let followed: BTreeSet<VersionId> = live.flat_map(Version::upstream_versions).collect();
         let work = |version: VersionId| {
             let closing = self.versions[&version].closing.as_ref();
-            let watermark = closing.and_then(|closing| closing.watermark(|of| self.watermark(of)));
+            let watermarks = closing.map_or_else(Watermarks::default, |closing| {
+                closing.watermarks(|of| self.watermark(of))
+            });
             let is_followed = followed.contains(&version);
-            Work { version, watermark, ends: true, is_followed, feeds: Vec::new() }
+            Work { version, watermarks, ends: true, is_followed, feeds: Vec::new() }
         };
         let levels = self.by_level().into_iter();
         let levels = levels.map(|level| level.into_iter().map(work).collect()).collect();

@@ -19,17 +19,18 @@ use timely::container::NoopBuilder;
 use timely::dataflow::InputHandle;
 use timely::dataflow::operators::probe::Handle as Probe;
 
+use super::closing::Watermarks;
 use super::command::RelationDelta;
 use super::container::Changes;
 use crate::operator::Output;
 
 /// What a tick means.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tick {
     /// The log time of its rows.
     pub(super) time: Timestamp,
-    /// The view's watermark at that time.
-    pub(super) watermark: Option<i64>,
+    /// The plan's watermarks at that time.
+    pub(super) watermarks: Watermarks,
     /// Whether the time is over with this tick, so that operators put out their changes.
     pub(super) ends: bool,
 }
@@ -52,7 +53,7 @@ impl Ticks {
 
     /// What tick `number` means.
     pub(super) fn get(&self, number: u64) -> Tick {
-        self.entries[(number - self.first) as usize]
+        self.entries[(number - self.first) as usize].clone()
     }
 
     /// Whether tick `number` has begun and is not forgotten.
@@ -177,10 +178,11 @@ impl Flow {
 
     /// Begins a tick: what is sent from now on belongs to it. Returns its number.
     pub(super) fn begin(&mut self, tick: Tick) -> u64 {
+        let time = tick.time;
         let number = self.shared.ticks.borrow_mut().push(tick);
         for input in &mut self.inputs {
             if let Some(rows) = input.constant.take() {
-                input.handle.send_batch(&mut Changes::from(DeltaBatch::insert(tick.time, rows)));
+                input.handle.send_batch(&mut Changes::from(DeltaBatch::insert(time, rows)));
             }
         }
         number

@@ -17,7 +17,7 @@ use kappa_log::{HistoryBatch, Log, Part, RowKind, Scan};
 use kappa_plan::ViewPlan;
 use kappa_types::{ColumnId, DeltaBatch, RelationId, Timestamp};
 
-use super::closing::Cut;
+use super::closing::{Cut, Watermarks};
 use super::command::{RelationDelta, RelationRows};
 use super::flow::Tick;
 use crate::{Error, InputSource, Install};
@@ -98,19 +98,20 @@ impl History {
     /// # Errors
     /// [`Error::Log`].
     pub(super) fn next_tick(&mut self) -> Result<Option<(Tick, RelationRows)>, Error> {
-        let Some(cut) = self.cut else { return Ok(None) };
+        let Some(cut) = &self.cut else { return Ok(None) };
         while let Some(pending) = self.pending.get_mut(self.reading) {
             if let Some(batch) = pending.next_until(cut.time)? {
                 let delta = DeltaBatch::new(cut.time, batch.rows, batch.diffs);
                 let rows = RelationDelta { columns: Arc::clone(&pending.columns), delta };
-                let tick = Tick { time: cut.time, watermark: None, ends: false };
+                let tick = Tick { time: cut.time, watermarks: Watermarks::default(), ends: false };
                 return Ok(Some((tick, [(pending.relation, vec![rows])].into())));
             }
             self.reading += 1;
         }
         self.reading = 0;
-        self.cut = self.cuts.next();
-        let tick = Tick { time: cut.time, watermark: cut.watermark, ends: true };
+        let next = self.cuts.next();
+        let Some(cut) = std::mem::replace(&mut self.cut, next) else { return Ok(None) };
+        let tick = Tick { time: cut.time, watermarks: cut.watermarks, ends: true };
         Ok(Some((tick, RelationRows::new())))
     }
 }

@@ -16,7 +16,7 @@ use kappa_log::Log;
 use kappa_serving::{Pin, Store, ViewContents};
 use kappa_types::{ColumnId, DeltaBatch, RelationId, Timestamp, VersionId};
 
-use super::closing::{Closing, Cut};
+use super::closing::{Closing, Cut, Watermarks};
 use super::command::{Command, Mailbox, RelationDelta, RelationRows, Replay, ReplayReport};
 use super::control::{Brake, Control};
 use super::coordinator::Event;
@@ -233,7 +233,7 @@ impl Run {
         let log = &self.hydration.log;
         match &mut self.hydration.closing {
             Some(closing) => closing.cuts(log, after, until),
-            None => vec![Cut { time: until, watermark: None }],
+            None => vec![Cut { time: until, watermarks: Watermarks::default() }],
         }
     }
 
@@ -259,10 +259,10 @@ impl Run {
         self.hydration.shared.update(self.hydration.install.version, |progress| {
             progress.rows_total = self.rows_total;
         });
-        let tick = Tick { time, watermark: None, ends: false };
+        let tick = Tick { time, watermarks: Watermarks::default(), ends: false };
         for (relation, batches) in rows {
             for batch in batches {
-                self.send(tick, [(relation, vec![batch])].into())?;
+                self.send(tick.clone(), [(relation, vec![batch])].into())?;
             }
         }
         while let Some((tick, rows)) = history.next_tick()? {
@@ -297,14 +297,14 @@ impl Run {
             return Err(End::Cancelled);
         }
         self.settle(self.hydration.options.replay_ticks_in_flight_max)?;
-        let version = self.hydration.install.version;
+        let (version, time) = (self.hydration.install.version, tick.time);
         let replay = Arc::new(Replay { version, tick, rows });
         for mailbox in &self.hydration.mailboxes {
             mailbox.send(Command::Replay(Arc::clone(&replay)));
         }
         self.in_flight += 1;
         self.rows_done += row_count;
-        self.show_progress(tick.time);
+        self.show_progress(time);
         Ok(())
     }
 

@@ -85,7 +85,7 @@ impl Rendering<'_> {
                 let rows = self.stage(scope, *input);
                 self.rows(rows, operators)
             }
-            Stage::Keyed { inputs, operator, name } => {
+            Stage::Keyed { inputs, operator, name, close } => {
                 let mut streams = Vec::new();
                 for (input, route) in inputs {
                     let columns = match route {
@@ -94,7 +94,7 @@ impl Rendering<'_> {
                     };
                     streams.push((self.stage(scope, input), columns));
                 }
-                self.keyed(streams, operator, name)
+                self.keyed(streams, (operator, close), name)
             }
             Stage::Union(inputs) => {
                 let streams: Vec<_> =
@@ -134,7 +134,7 @@ impl Rendering<'_> {
     fn keyed<'s>(
         &self,
         mut inputs: Vec<(Rows<'s>, Option<Vec<usize>>)>,
-        operator: Box<dyn Operator>,
+        (operator, close): (Box<dyn Operator>, Option<usize>),
         name: &str,
     ) -> Rows<'s> {
         let key = |columns: Vec<usize>| {
@@ -147,7 +147,7 @@ impl Rendering<'_> {
         macro_rules! unary {
             ($pact:expr) => {
                 first.unary_frontier::<Builder, _, _, _>($pact, name, move |capability, _info| {
-                    let mut keyed = Keyed::new(operator, shared, capability);
+                    let mut keyed = Keyed::new((operator, close), shared, capability);
                     move |(input, frontier), output| {
                         input.for_each(|capability, changes| {
                             keyed.stash(*capability.time(), 0, changes.take());
@@ -168,7 +168,7 @@ impl Rendering<'_> {
                     $second_pact,
                     name,
                     move |capability, _info| {
-                        let mut keyed = Keyed::new(operator, shared, capability);
+                        let mut keyed = Keyed::new((operator, close), shared, capability);
                         move |(left, left_frontier), (right, right_frontier), output| {
                             left.for_each(|capability, changes| {
                                 keyed.stash(*capability.time(), 0, changes.take());
@@ -212,6 +212,8 @@ fn run_rows(operators: &mut [Box<dyn Operator>], delta: DeltaBatch, out: &mut Ou
 /// A keyed operator with what timely must be told of it.
 struct Keyed {
     operator: Box<dyn Operator>,
+    /// Number of the Close whose watermark it is told.
+    close: Option<usize>,
     shared: Rc<FlowShared>,
     /// For the tick at hand; holds the flow's progress back until the tick is over.
     capability: Option<Capability<u64>>,
@@ -223,13 +225,14 @@ struct Keyed {
 
 impl Keyed {
     fn new(
-        operator: Box<dyn Operator>,
+        (operator, close): (Box<dyn Operator>, Option<usize>),
         shared: Rc<FlowShared>,
         capability: Capability<u64>,
     ) -> Self {
         let bytes_index = shared.state_bytes.borrow().len();
         shared.state_bytes.borrow_mut().push(0);
-        Self { operator, shared, capability: Some(capability), stash: BTreeMap::new(), bytes_index }
+        let capability = Some(capability);
+        Self { operator, close, shared, capability, stash: BTreeMap::new(), bytes_index }
     }
 
     fn stash(&mut self, tick: u64, port: usize, delta: Option<DeltaBatch>) {
@@ -265,7 +268,8 @@ impl Keyed {
             if self.shared.ticks.borrow().knows(number) {
                 let tick = self.shared.ticks.borrow().get(number);
                 if tick.ends {
-                    let end = TimeEnd { time: tick.time, watermark: tick.watermark };
+                    let own = self.close.and_then(|close| tick.watermarks.get(close));
+                    let end = TimeEnd { time: tick.time, watermark: own.copied().flatten() };
                     let operator = &mut self.operator;
                     for delta in self.shared.guard(|out| operator.end_of_time(&end, out)) {
                         give(&capability, delta);

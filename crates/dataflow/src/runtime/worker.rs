@@ -206,7 +206,8 @@ impl WorkerLoop<'_> {
         if let Some(followed) = &flow.followed {
             followed.set(work.is_followed);
         }
-        let tick = Tick { time: step.time, watermark: work.watermark, ends: work.ends };
+        let watermarks = Arc::clone(&work.watermarks);
+        let tick = Tick { time: step.time, watermarks, ends: work.ends };
         let number = flow.begin(tick);
         let mut row_count = 0;
         for (relation, feed) in &work.feeds {
@@ -249,7 +250,7 @@ impl WorkerLoop<'_> {
         let begin = Instant::now();
         // A history ends its time seldom: it is counted whenever it does.
         flow.shared.count_bytes.set(true);
-        let number = flow.begin(replay.tick);
+        let number = flow.begin(replay.tick.clone());
         let mut row_count = 0;
         for (relation, batches) in &replay.rows {
             for (number, rows) in batches.iter().enumerate() {

@@ -48,7 +48,9 @@ pub(crate) fn rows_of(node: &Node, database: &Database) -> Vec<Row> {
             .into_iter()
             .flat_map(|row| in_windows(row, *time, window))
             .collect(),
-        Operator::Close { .. } => unreachable!("closing depends on the order of commits"),
+        Operator::Close { .. } | Operator::Frozen { .. } => {
+            unreachable!("closing depends on the order of commits")
+        }
     }
 }
 

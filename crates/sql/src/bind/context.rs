@@ -35,8 +35,6 @@ pub(super) enum Purpose {
     Run,
     /// It is kept up to date: nothing in it may change by itself.
     View,
-    /// It is kept with EMIT ON WINDOW CLOSE: materialized views below are part of it.
-    ClosingView,
 }
 
 /// The catalogue as DataFusion's planner asks for it.
@@ -102,11 +100,6 @@ impl<'a> Context<'a> {
         drop(read);
         let inlined = match &relation.kind {
             RelationKind::View { query } => Some(query),
-            RelationKind::MaterializedView { query, .. }
-                if self.purpose == Purpose::ClosingView =>
-            {
-                Some(query)
-            }
             _ => None,
         };
         if let Some(query) = inlined {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{Optimizer, OptimizerContext, OptimizerRule};
 use datafusion::sql::sqlparser::ast;
@@ -14,7 +14,8 @@ use kappa_types::{Column, ColumnId, RelationId, SqlError, SqlState};
 use super::context::Purpose;
 use super::query::Planned;
 use super::{BoundCreateMaterializedView, BoundCreateView, BoundDefinition, Planner};
-use crate::error::shown_name;
+use crate::error::{from_datafusion, into_datafusion, shown_name};
+use crate::lower::closed;
 use crate::source::{RelationSource, ScanTarget};
 use crate::statement::{ColumnName, CreateMaterializedView, CreateView};
 use crate::typing::{Parameters, Unknowns, output_types};
@@ -81,9 +82,8 @@ impl Planner {
         query: &ast::Query,
         emit_on_close: bool,
     ) -> Result<Planned, SqlError> {
-        let purpose = if emit_on_close { Purpose::ClosingView } else { Purpose::View };
         let parameters = Parameters::default();
-        let planned = self.planned(query, purpose, &parameters, Unknowns::Settle)?;
+        let mut planned = self.planned(query, Purpose::View, &parameters, Unknowns::Settle)?;
         if !parameters.finish().is_empty() {
             return Err(SqlError::new(
                 SqlState::UndefinedParameter,
@@ -96,7 +96,38 @@ impl Planner {
                 "Write the date out, or filter in the query that reads the view.",
             ));
         }
+        if emit_on_close {
+            planned.logical = self.with_views_below(planned.logical)?;
+        }
         Ok(planned)
+    }
+
+    /// A plan that reads base relations only: each materialized view is its query, closed where it
+    /// emits on window close.
+    fn with_views_below(&self, plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
+        let replaced = plan.transform_up(|node| {
+            let LogicalPlan::TableScan(scan) = &node else { return Ok(Transformed::no(node)) };
+            let below = self.view_below(scan).map_err(into_datafusion)?;
+            Ok(below.map_or_else(|| Transformed::no(node.clone()), Transformed::yes))
+        });
+        replaced.map(|replaced| replaced.data).map_err(|error| from_datafusion(&error))
+    }
+
+    /// What stands for the scan of a materialized view.
+    fn view_below(&self, scan: &TableScan) -> Result<Option<LogicalPlan>, SqlError> {
+        let source: Option<&RelationSource> = scan.source.downcast_ref();
+        let Some(RelationSource { target: ScanTarget::Relation(relation), .. }) = source else {
+            return Ok(None);
+        };
+        let RelationKind::MaterializedView { query, emit_on_close, .. } = &relation.kind else {
+            return Ok(None);
+        };
+        let own = self.definition_plan(relation, query, Purpose::View)?;
+        let own = self.with_views_below(own)?;
+        let own = if *emit_on_close { closed(own) } else { own };
+        let named = LogicalPlanBuilder::from(own).alias(scan.table_name.clone());
+        let named = named.and_then(LogicalPlanBuilder::build);
+        named.map(Some).map_err(|error| from_datafusion(&error))
     }
 
     /// The definition of a view by a query.

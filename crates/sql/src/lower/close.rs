@@ -5,32 +5,57 @@
 
 use std::sync::Arc;
 
-use kappa_plan::{Node, Operator, WatermarkLineage, Window};
+use kappa_plan::{JoinKind, Node, Operator, WatermarkLineage, WatermarkStep, Window};
 use kappa_types::{SqlError, SqlState};
 
 use super::expression::as_column;
-use super::lineage::lineage;
+use super::join_lineage::of_other_side;
+use super::lineage::{lineage, mapped};
 
 /// The plan with a Close in it, and where the view's watermark comes from.
+///
+/// # Errors
+/// 42P17 without windows or without a watermark; 0A000 where rows may come for ever.
 pub(super) fn close(mut root: Node) -> Result<(Node, Vec<WatermarkLineage>), SqlError> {
-    let lineage = close_below(&mut root)?;
+    let lineage = close_below(&mut root, &|input, window_start, windows| {
+        let operator = Operator::Close { input, window_start, window: windows.window };
+        Ok((operator, windows.lineage?))
+    })?;
     Ok((root, lineage))
 }
 
-fn close_below(node: &mut Node) -> Result<Vec<WatermarkLineage>, SqlError> {
-    let lineage = match &mut node.operator {
-        Operator::Project { input, .. } | Operator::Filter { input, .. } => close_below(input)?,
-        _ => return close_here(node),
-    };
-    node.properties.append_only = true;
-    Ok(lineage)
+/// The plan of a view that another stands on, frozen where its windows close.
+///
+/// # Errors
+/// As [`close`].
+pub(super) fn freeze(mut root: Node) -> Result<Node, SqlError> {
+    close_below(&mut root, &|input, window_start, windows| {
+        let (window, lineage) = (windows.window, windows.lineage?);
+        Ok((Operator::Frozen { input, window_start, window, lineage }, ()))
+    })?;
+    Ok(root)
 }
 
-fn close_here(node: &mut Node) -> Result<Vec<WatermarkLineage>, SqlError> {
-    let (window_start, window) = (0..node.schema.fields().len())
-        .find_map(|column| Some((column, window_of(node, column)?)))
-        .ok_or_else(no_window)?;
-    let lineage = lineage(node, window_start)?;
+/// Makes what holds back the windows whose start is in a column of a node.
+type Make<'m, T> = &'m dyn Fn(Box<Node>, usize, Windows) -> Result<(Operator, T), SqlError>;
+
+fn close_below<T>(node: &mut Node, make: Make<'_, T>) -> Result<T, SqlError> {
+    let made = match &mut node.operator {
+        Operator::Project { input, .. } | Operator::Filter { input, .. } => {
+            close_below(input, make)?
+        }
+        _ => return close_here(node, make),
+    };
+    node.properties.append_only = true;
+    Ok(made)
+}
+
+fn close_here<T>(node: &mut Node, make: Make<'_, T>) -> Result<T, SqlError> {
+    let columns = 0..node.schema.fields().len();
+    let found = columns.filter_map(|column| Some((column, windows_of(node, column)?)));
+    // Rows without a partner have no window on the other side.
+    let (window_start, windows) =
+        found.min_by_key(|(_, windows)| windows.is_nullable).ok_or_else(no_window)?;
     let schema = Arc::clone(&node.schema);
     let mut properties = node.properties.clone();
     properties.append_only = true;
@@ -40,45 +65,94 @@ fn close_here(node: &mut Node) -> Result<Vec<WatermarkLineage>, SqlError> {
         properties: properties.clone(),
     };
     let input = Box::new(std::mem::replace(node, placeholder));
-    *node = Node { operator: Operator::Close { input, window_start, window }, schema, properties };
-    Ok(lineage)
+    let (operator, made) = make(input, window_start, windows)?;
+    *node = Node { operator, schema, properties };
+    Ok(made)
 }
 
-/// The window whose start a column of the node is.
-fn window_of(node: &Node, column: usize) -> Option<Window> {
+/// The windows whose start a column is.
+struct Windows {
+    window: Window,
+    /// The watermarks that close them.
+    lineage: Result<Vec<WatermarkLineage>, SqlError>,
+    /// Whether rows of the query may have none.
+    is_nullable: bool,
+}
+
+/// The windows whose start a column of the node is.
+fn windows_of(node: &Node, column: usize) -> Option<Windows> {
     match &node.operator {
-        Operator::WindowAggregate { window, keys, .. } if column == keys.len() => Some(*window),
-        Operator::WindowAggregate { input, keys, .. } => {
-            keys.get(column).and_then(|key| window_of(input, *key))
+        Operator::WindowAggregate { input, time, window, keys, .. } if column == keys.len() => {
+            Some(assigned(input, *time, *window))
         }
-        Operator::AssignWindow { input, window, .. } => {
+        Operator::AssignWindow { input, time, window } => {
             let width = input.schema.fields().len();
-            if column == width { Some(*window) } else { window_of_base(input, column, width) }
+            match column.checked_sub(width) {
+                None => windows_of(input, column),
+                Some(0) => Some(assigned(input, *time, *window)),
+                Some(_) => None,
+            }
         }
-        Operator::Aggregate { input, keys, .. } => {
-            keys.get(column).and_then(|key| window_of(input, *key))
+        Operator::WindowAggregate { input, keys, .. } | Operator::Aggregate { input, keys, .. } => {
+            keys.get(column).and_then(|key| windows_of(input, *key))
         }
         Operator::Filter { input, .. } | Operator::Arrange { input, .. } => {
-            window_of(input, column)
+            windows_of(input, column)
         }
         Operator::Project { input, expressions } => {
-            expressions.get(column).and_then(as_column).and_then(|below| window_of(input, below))
+            expressions.get(column).and_then(as_column).and_then(|below| windows_of(input, below))
         }
-        Operator::Join { left, right, .. } => {
+        Operator::Join { left, right, kind, .. } => {
             let width = left.schema.fields().len();
-            if column < width { window_of(left, column) } else { window_of(right, column - width) }
+            let (mut windows, lone) = match column.checked_sub(width) {
+                None => (windows_of(left, column)?, false),
+                Some(own) => (windows_of(right, own)?, *kind == JoinKind::Left),
+            };
+            windows.is_nullable |= lone;
+            let by_other = WatermarkStep::Closing(windows.window);
+            windows.lineage = windows.lineage.and_then(|mut all| {
+                all.extend(mapped(of_other_side(node, column)?, &[by_other]));
+                Ok(all)
+            });
+            Some(windows)
         }
         Operator::Union { inputs } => {
-            let mut windows = inputs.iter().map(|input| window_of(input, column));
-            let first = windows.next()??;
-            windows.all(|window| window == Some(first)).then_some(first)
+            let each: Option<Vec<_>> =
+                inputs.iter().map(|input| windows_of(input, column)).collect();
+            together(each?)
+        }
+        Operator::Frozen { window_start, window, lineage, .. } => {
+            let lineage = Ok(lineage.clone());
+            (column == *window_start).then_some(Windows {
+                window: *window,
+                lineage,
+                is_nullable: false,
+            })
         }
         Operator::Input(_) | Operator::Constant { .. } | Operator::Close { .. } => None,
     }
 }
 
-fn window_of_base(input: &Node, column: usize, width: usize) -> Option<Window> {
-    (column < width).then(|| window_of(input, column)).flatten()
+/// The windows that rows of `input` are put into by a time.
+fn assigned(input: &Node, time: usize, window: Window) -> Windows {
+    Windows { window, lineage: lineage(input, time), is_nullable: false }
+}
+
+/// The windows of all rows of several inputs, if they are the same.
+fn together(each: Vec<Windows>) -> Option<Windows> {
+    let mut each = each.into_iter();
+    let first = each.next()?;
+    each.try_fold(first, |mut all, windows| {
+        if windows.window != all.window {
+            return None;
+        }
+        all.is_nullable |= windows.is_nullable;
+        all.lineage = match (all.lineage, windows.lineage) {
+            (Ok(a), Ok(b)) => Ok(a.into_iter().chain(b).collect()),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        Some(all)
+    })
 }
 
 fn no_window() -> SqlError {

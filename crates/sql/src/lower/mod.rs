@@ -9,21 +9,29 @@
 //!
 //! * `prepare`: which rules run. `node`, `aggregate`, `join`: one logical node each.
 //! * `window`: an aggregate over windows becomes a WindowAggregate. `close`: EMIT ON WINDOW CLOSE.
-//! * `lineage`: where a time column comes from. `properties`: what is known of a node's changes.
+//! * `closed`: views below that close windows themselves, in the logical plan.
+//! * `lineage`: where a time column comes from, by `monotone` functions, `window_column`s and joins
+//!   (`join_lineage`).
+//! * `properties`: what is known of a node's changes.
 //!
 //! Does not parse and does not decide types.
 
 mod aggregate;
 mod close;
+mod closed;
 mod expression;
 mod join;
+mod join_lineage;
 mod lineage;
+mod monotone;
 mod node;
 mod prepare;
 mod properties;
 mod view;
 mod window;
+mod window_column;
 
+pub(crate) use closed::closed;
 pub(crate) use expression::compile;
 pub use view::lower_view;
 use view::plan_error;

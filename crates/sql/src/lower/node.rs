@@ -12,9 +12,10 @@ use datafusion::logical_expr::{
 use kappa_plan::{Expression, Input, Node, Operator};
 use kappa_types::{SqlError, SqlState, SqlType};
 
+use super::closed::ClosedNode;
 use super::expression::{as_column, column, compile};
 use super::plan_error;
-use super::{aggregate, join, prepare, properties, window};
+use super::{aggregate, close, join, prepare, properties, window};
 use crate::source::{RelationSource, ScanTarget};
 use crate::window_node::WindowNode;
 
@@ -36,6 +37,9 @@ pub(super) fn lower(plan: &LogicalPlan) -> Result<Node, SqlError> {
         LogicalPlan::Values(values) => constant(values),
         LogicalPlan::EmptyRelation(empty) => Ok(empty_relation(empty)),
         LogicalPlan::Extension(Extension { node }) => {
+            if let Some(closed) = node.as_any().downcast_ref::<ClosedNode>() {
+                return close::freeze(lower(&closed.input)?);
+            }
             match node.as_any().downcast_ref::<WindowNode>() {
                 Some(node) => assign_window(node),
                 None => Err(refused(node.name())),

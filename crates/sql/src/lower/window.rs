@@ -83,7 +83,8 @@ fn truncation(unit: &str) -> Option<Window> {
     }
 }
 
-fn interval_micros(value: &ScalarValue) -> Option<i64> {
+/// An interval without months, in microseconds.
+pub(super) fn interval_micros(value: &ScalarValue) -> Option<i64> {
     let ScalarValue::IntervalMonthDayNano(Some(value)) = value else { return None };
     let days = i64::from(value.days).checked_mul(86_400_000_000)?;
     (value.months == 0).then(|| days.checked_add(value.nanoseconds / 1_000)).flatten()
