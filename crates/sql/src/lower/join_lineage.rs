@@ -133,10 +133,10 @@ fn conjuncts(physical: &Arc<dyn PhysicalExpr>) -> Vec<&Arc<dyn PhysicalExpr>> {
 }
 
 /// The lesser side of a comparison, its greater side, and whether they differ.
-type Sides<'a> = (&'a Arc<dyn PhysicalExpr>, &'a Arc<dyn PhysicalExpr>, bool);
+type Compared<'a> = (&'a Arc<dyn PhysicalExpr>, &'a Arc<dyn PhysicalExpr>, bool);
 
 /// A comparison by `<`, `<=`, `>` or `>=`.
-fn comparison(physical: &Arc<dyn PhysicalExpr>) -> Option<Sides<'_>> {
+fn comparison(physical: &Arc<dyn PhysicalExpr>) -> Option<Compared<'_>> {
     let expr: &dyn PhysicalExpr = physical.as_ref();
     let both = expr.downcast_ref::<BinaryExpr>()?;
     let (left, right) = (both.left(), both.right());
