@@ -55,7 +55,7 @@ pub fn session_state(partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionStat
         .build()
 }
 
-/// DataFusion's rules with our [`eliminate_join`], [`push_down_filter`] and [`Simplify`], and but for
+/// DataFusion's rules with our [`eliminate_join()`], [`push_down_filter()`] and [`Simplify`], but for
 /// the one that takes functions of other keys out of GROUP BY: it puts them into a projection in which
 /// a cast has the name of its argument, and `GROUP BY at, at::date` fails.
 fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {

@@ -1,4 +1,4 @@
-//! `+` and `-` of dates and times of day: the kernels, chosen in [`super::arithmetic`].
+//! `+` and `-` of dates and times of day: the kernels, chosen in [`super::arithmetic()`].
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
